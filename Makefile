@@ -1,0 +1,33 @@
+# Every task of a person and of CI; `make help` lists them.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test lint lock clean
+
+help: ## list the tasks
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+$(BIN)/.installed: pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[laptop,test]'
+	@touch $@
+
+install: $(BIN)/.installed ## make .venv with everything pinned in requirements.lock
+
+run: install ## run the four stages on a simulated history and serve the scorer
+	$(BIN)/sentinel run $(ARGS)
+
+test: install lint ## flake8, then pytest
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/python -m flake8
+
+lock: ## pin every dependency anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --all-extras \
+		pyproject.toml -o requirements.lock
+
+clean: ## remove the environment and all data
+	rm -rf $(VENV) .sentinel

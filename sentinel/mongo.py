@@ -1,0 +1,179 @@
+"""The pull requests in MongoDB: stored page by page, read repository by repository."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from pymongo import ASCENDING, MongoClient, ReplaceOne
+from pymongo.database import Database
+from pymongo.errors import (
+    AutoReconnect, BulkWriteError, ConfigurationError, ExecutionTimeout, InvalidURI, OperationFailure, PyMongoError,
+)
+
+from sentinel.errors import PermissionDeniedError, SettingsError, UnavailableError
+from sentinel.pull_request import PullRequestRecord, to_rest_json
+from sentinel.settings import MongoSettings
+from sentinel.sources.page import Cursor, Page, RejectedRecord
+
+SERVER_SELECTION_MILLISECONDS = 5_000
+NOT_ALLOWED_CODES = frozenset({13, 18, 8000})  # Unauthorized, AuthenticationFailed, Atlas' own
+READ_BATCH = 500
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCounts:
+    """What storing a page did."""
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+
+    def __add__(self, other: "StoredCounts") -> "StoredCounts":
+        """Add up two pages."""
+        return StoredCounts(self.new + other.new, self.changed + other.changed,
+                            self.unchanged + other.unchanged, self.rejected + other.rejected)
+
+
+class PullRequestStore:
+    """The collections `pull_requests`, `fetch_cursors` and `rejected_pull_requests`."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        """Use the collections of `database`; nothing is sent yet."""
+        self._pull_requests = database["pull_requests"]
+        self._cursors = database["fetch_cursors"]
+        self._rejected = database["rejected_pull_requests"]
+
+    def prepare(self) -> None:
+        """Create the indexes that the reads below use; safe to repeat."""
+        with translated_errors("create the indexes"):
+            self._pull_requests.create_index([("repository", ASCENDING), ("number", ASCENDING)])
+
+    def save_page(self, page: Page) -> StoredCounts:
+        """Upsert what is new or changed, keep what was rejected; write nothing that is already there."""
+        documents = {document["_id"]: document for document in map(to_document, page.records)}
+        with translated_errors("store pull requests"):
+            known = {
+                found["_id"]: found["content_hash"]
+                for found in self._pull_requests.find({"_id": {"$in": list(documents)}}, {"content_hash": 1})
+            }
+            stale = [document for key, document in documents.items() if known.get(key) != document["content_hash"]]
+            refused = self._replace(stale)
+            rejected = (*page.rejected, *refused)
+            self._keep_rejected(rejected)
+        refused_keys = {reject.place for reject in refused}
+        changed = sum(document["_id"] in known for document in stale if document["_id"] not in refused_keys)
+        return StoredCounts(
+            new=len(stale) - len(refused) - changed, changed=changed,
+            unchanged=len(page.records) - len(stale), rejected=len(rejected),
+        )
+
+    def saved_cursor(self, source: str, repository: str) -> Cursor | None:
+        """Return how far `repository` was read from `source`, or None."""
+        with translated_errors("read how far the last fetch came"):
+            found = self._cursors.find_one({"_id": f"{source} {repository}"})
+        return None if found is None else orjson.loads(found["cursor"])
+
+    def save_cursor(self, source: str, repository: str, cursor: Cursor) -> None:
+        """Save how far `repository` is read; call it after the page is stored."""
+        key, text = f"{source} {repository}", orjson.dumps(dict(cursor), option=orjson.OPT_SORT_KEYS).decode()
+        with translated_errors("save how far this fetch came"):
+            self._cursors.replace_one({"_id": key}, {"_id": key, "cursor": text}, upsert=True)
+
+    def content_hashes(self) -> Iterator[tuple[str, str, str]]:
+        """Yield (repository, _id, content hash) of every pull request, in no order."""
+        with translated_errors("read which pull requests are stored"):
+            for found in self._pull_requests.find({}, {"repository": 1, "content_hash": 1}, batch_size=10_000):
+                yield found["repository"], found["_id"], found["content_hash"]
+
+    def read(self, repository: str) -> Iterator[Document]:
+        """Yield the documents of one repository, each in GitHub's REST shape, in no order."""
+        with translated_errors(f"read the pull requests of {repository}"):
+            yield from self._pull_requests.find({"repository": repository}, batch_size=READ_BATCH)
+
+    def _replace(self, documents: list[Document]) -> tuple[RejectedRecord, ...]:
+        """Replace documents; return those that the server refused, with its reason."""
+        if not documents:
+            return ()
+        writes = [ReplaceOne({"_id": document["_id"]}, document, upsert=True) for document in documents]
+        try:
+            self._pull_requests.bulk_write(writes, ordered=False)
+        except BulkWriteError as error:
+            failed = error.details.get("writeErrors", [])
+            if not failed:
+                raise
+            return tuple(
+                RejectedRecord(documents[one["index"]]["_id"], f"MongoDB refused it: {one['errmsg']}", "")
+                for one in failed
+            )
+        return ()
+
+    def _keep_rejected(self, rejected: tuple[RejectedRecord, ...]) -> None:
+        if not rejected:
+            return
+        writes = []
+        for reject in rejected:
+            key = hashlib.sha256(reject.place.encode()).hexdigest()[:32]
+            document = {"_id": key, "place": reject.place, "reason": reject.reason, "raw": reject.raw}
+            writes.append(ReplaceOne({"_id": key}, document, upsert=True))
+        self._rejected.bulk_write(writes, ordered=False)
+
+
+@contextmanager
+def open_pull_request_store(settings: MongoSettings) -> Iterator[PullRequestStore]:
+    """Connect to MongoDB; every operation has a budget. Raises SettingsError for a URI that is none."""
+    try:
+        client: MongoClient[Document] = MongoClient(
+            settings.mongodb_uri.get_secret_value(), appname="sentinel", tz_aware=True,
+            serverSelectionTimeoutMS=SERVER_SELECTION_MILLISECONDS,
+            timeoutMS=int(settings.mongodb_budget_seconds * 1000),
+        )
+    except (InvalidURI, ConfigurationError) as error:
+        raise SettingsError(f"MONGODB_URI cannot be used: {error}; expected mongodb://HOST:PORT") from None
+    with client:
+        yield PullRequestStore(client[settings.mongodb_database])
+
+
+@contextmanager
+def translated_errors(action: str) -> Iterator[None]:
+    """Turn the driver's errors into ours, naming the action that could not be done."""
+    try:
+        yield
+    except OperationFailure as error:
+        if error.code in NOT_ALLOWED_CODES:
+            raise PermissionDeniedError(
+                f"could not {action}: MongoDB does not allow it (code {error.code}); "
+                "check the user in MONGODB_URI and its roles") from error
+        if isinstance(error, ExecutionTimeout) or error.has_error_label("RetryableWriteError"):
+            raise _unavailable(action, error) from error
+        raise
+    except (AutoReconnect, ConnectionError) as error:
+        raise _unavailable(action, error) from error
+    except PyMongoError as error:
+        if error.timeout:
+            raise _unavailable(action, error) from error
+        raise
+
+
+def to_document(record: PullRequestRecord) -> Document:
+    """Return the stored form: GitHub's REST shape, a deterministic `_id`, and a hash of the content."""
+    document = to_rest_json(record)
+    content_hash = hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+    opened = record.pull_request
+    return {"_id": opened.key, "repository": opened.repository, "content_hash": content_hash, **document}
+
+
+def to_payload(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return GitHub's REST shape of a stored document, as `parse_pull_request` reads it."""
+    return {name: value for name, value in document.items() if name not in ("_id", "repository", "content_hash")}
+
+
+def _unavailable(action: str, error: Exception) -> UnavailableError:
+    seen = str(error).split(",")[0][:200]
+    return UnavailableError(f"could not {action}: MongoDB did not answer in time ({seen}); "
+                            "check that the server in MONGODB_URI runs, then run this again")

@@ -1,0 +1,73 @@
+"""The side file of a dataset: what it was made of, by which code; written last.
+
+A run of features without its provenance does not exist for any reader.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import orjson
+
+from sentinel.errors import CorruptFileError, NotFoundError
+from sentinel.object_store import ObjectStore
+
+FEATURES, HISTORIES = "features", "histories"
+PROVENANCE_FILE = "provenance.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What one run of spark_preprocess made: `features/RUN_ID/part-*.parquet` and `histories/RUN_ID/*`."""
+
+    run_id: str  # sorts by time: "20261122T113000Z-1a2b3c4d"
+    made_at: str
+    code_version: str
+    feature_fingerprint: str
+    feature_names: tuple[str, ...]
+    input_snapshot: str  # hash of the ids and contents of all pull requests read
+    n_pull_requests: int
+    n_rejected: int
+    repositories: Mapping[str, int]  # pull requests by repository
+    opened_from: str | None
+    opened_until: str | None
+    files: Mapping[str, str]  # sha256 by name in the object store, parquet and histories
+
+    @property
+    def parts(self) -> list[str]:
+        """Return the names of the parquet files."""
+        return sorted(name for name in self.files if name.startswith(f"{FEATURES}/"))
+
+    def history_name(self, repository: str) -> str:
+        """Return the name under which the history of `repository` is stored."""
+        return f"{HISTORIES}/{self.run_id}/{repository.replace('/', '__')}.history"
+
+
+def publish_provenance(store: ObjectStore, provenance: Provenance) -> None:
+    """Write the provenance, which makes the run visible."""
+    content = orjson.dumps(asdict(provenance), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+    store.put_bytes(_name(provenance.run_id), content)
+
+
+def read_provenance(store: ObjectStore, run_id: str) -> Provenance:
+    """Read the provenance of one run; raises NotFoundError or CorruptFileError."""
+    name = _name(run_id)
+    try:
+        fields: dict[str, Any] = orjson.loads(store.get_bytes(name))
+        fields["feature_names"] = tuple(fields["feature_names"])
+        return Provenance(**fields)
+    except (orjson.JSONDecodeError, TypeError, KeyError) as error:
+        raise CorruptFileError(f"{store.uri}/{name}: no provenance of this version ({error}); "
+                               "run spark_preprocess again") from error
+
+
+def find_latest_run(store: ObjectStore) -> Provenance:
+    """Read the provenance of the newest run; raises NotFoundError where there is none."""
+    names = [name for name in store.names(f"{FEATURES}/") if name.endswith(f"/{PROVENANCE_FILE}")]
+    if not names:
+        raise NotFoundError(f"{store.uri}: no features with a {PROVENANCE_FILE} yet; run spark_preprocess first")
+    return read_provenance(store, max(names).split("/")[1])
+
+
+def _name(run_id: str) -> str:
+    return f"{FEATURES}/{run_id}/{PROVENANCE_FILE}"

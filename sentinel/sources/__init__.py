@@ -1,0 +1,1 @@
+"""Where pull requests come from: one interface, chosen by URI."""
