@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from sentinel.pull_request import PullRequestRecord
 
 Cursor = Mapping[str, Any]
+MAX_RAW_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,12 @@ class RejectedRecord:
     place: str  # "prs.jsonl.gz:17", "octo/harbour#12"
     reason: str
     raw: str  # the beginning of what was read, at most 64 KiB
+
+
+def shown_raw(content: bytes) -> str:
+    """Return the beginning of something unreadable, as a store can keep it: at most 64 KiB of UTF-8."""
+    text = content[:MAX_RAW_BYTES].decode(errors="replace")
+    return text.encode()[:MAX_RAW_BYTES].decode(errors="ignore")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The first stage: pull requests from their sources into MongoDB."""
