@@ -1,0 +1,67 @@
+"""The ranked list of unusual pull requests, for a terminal or a pipe."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import orjson
+
+from sentinel.command.safe_text import visible
+from sentinel.command.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+REASONS_SHOWN = 3
+LONGEST_TITLE, LONGEST_AUTHOR = 100, 39  # GitHub's own limit of a login
+
+
+def print_ranked_list(console: "Console", verdicts: Sequence[Verdict]) -> None:
+    """Print each pull request with its place, its size and why it is unusual."""
+    if not verdicts:
+        console.print("no pull request to rank: every repository's history is still too short")
+    for place, verdict in enumerate(verdicts, start=1):
+        for line in ranked_lines(place, verdict):
+            console.print(line, highlight=False)
+        console.print()
+
+
+def ranked_lines(place: int, verdict: Verdict) -> Iterator["Text"]:
+    """Yield the lines of one pull request."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    heading = Text(f"{place:>3}  ")
+    heading.append(visible(verdict.name), style="bold")
+    heading.append("  ")
+    heading.append(*place_in_repository(verdict))
+    yield heading
+    yield Padding(Text(visible(verdict.title or "(no title)", LONGEST_TITLE)), (0, 0, 0, 5))
+    yield Padding(Text(facts_of(verdict), style="dim"), (0, 0, 0, 5))
+    for reason in verdict.reasons[:REASONS_SHOWN]:
+        yield Padding(Text.assemble(("• ", "cyan"), visible(reason.sentence)), (0, 0, 0, 5))
+
+
+def place_in_repository(verdict: Verdict) -> tuple[str, str]:
+    """Say how unusual it is, and in which colour."""
+    words = f"more unusual than {shown_percentile(verdict.percentile)} % here"
+    return (f"{words}, flagged", "yellow") if verdict.is_unusual else (words, "dim")
+
+
+def facts_of(verdict: Verdict) -> str:
+    """Say who, when and how much, on one line."""
+    files = f"{verdict.changed_files:,} file{'' if verdict.changed_files == 1 else 's'}"
+    return (f"{visible(verdict.author or 'deleted account', LONGEST_AUTHOR)} · {verdict.opened_at:%Y-%m-%d} · "
+            f"+{verdict.additions:,} −{verdict.deletions:,} in {files} · score {verdict.score:.3g}")
+
+
+def shown_percentile(percentile: float) -> str:
+    """Return a percentile that never rounds up to all."""
+    return f"{min(percentile, 99.99):.2f}".rstrip("0").rstrip(".")
+
+
+def to_json(verdicts: Sequence[Verdict]) -> str:
+    """Return the verdicts as a JSON array, for other programs."""
+    written = [asdict(verdict) for verdict in verdicts]
+    return orjson.dumps(written, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode()

@@ -1,0 +1,140 @@
+"""The newest verdicts of ml_training, read for people."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from typing import Any
+
+import pyarrow
+import pyarrow.compute
+import pyarrow.parquet
+
+from sentinel.errors import CorruptFileError, NotFoundError
+from sentinel.object_store import ObjectStore
+
+VERDICTS, ENDING = "verdicts/", ".parquet"
+COLUMNS = (
+    "repository", "number", "title", "author", "opened_at", "additions", "deletions", "changed_files", "split",
+    "warm_up", "score", "percentile", "threshold", "is_unusual", "reasons",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One thing that makes a pull request unusual, in plain words."""
+
+    feature: str
+    group: str
+    sentence: str
+    contribution: float  # to the score
+    value: float
+    percentile: float  # 0 to 100, of the value in its repository
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How unusual one pull request is in its repository."""
+
+    repository: str
+    number: int
+    title: str | None
+    author: str | None
+    opened_at: datetime
+    additions: int
+    deletions: int
+    changed_files: int
+    split: str
+    warm_up: bool
+    score: float  # higher is more unusual
+    percentile: float  # 0 to 100, of the score in its repository
+    threshold: float
+    is_unusual: bool
+    reasons: tuple[Reason, ...]
+
+    @property
+    def name(self) -> str:
+        """Return OWNER/NAME#N."""
+        return f"{self.repository}#{self.number}"
+
+
+class Verdicts:
+    """All verdicts of one model version."""
+
+    def __init__(self, model_version: str, table: pyarrow.Table) -> None:
+        """Keep the table; rows become records only when asked for."""
+        self.model_version = model_version
+        self._table = table
+
+    def __len__(self) -> int:
+        """Count the pull requests."""
+        n_rows: int = self._table.num_rows
+        return n_rows
+
+    def top(self, limit: int, repository: str | None = None) -> list[Verdict]:
+        """Return the most unusual first; those whose history knew too little are left out.
+
+        Raises NotFoundError for a repository that has no verdicts.
+        """
+        table = self._table if repository is None else self._of(repository)
+        table = table.filter(pyarrow.compute.invert(table["warm_up"]))
+        ranked = table.sort_by([("score", "descending"), ("repository", "ascending"), ("number", "ascending")])
+        return [_to_verdict(row) for row in ranked.slice(0, limit).to_pylist()]
+
+    def find(self, repository: str, number: int) -> Verdict:
+        """Return the verdict on one pull request; raises NotFoundError."""
+        table = self._of(repository)
+        rows = table.filter(pyarrow.compute.equal(table["number"], number)).to_pylist()
+        if not rows:
+            numbers = pyarrow.compute.min_max(table["number"]).as_py()
+            raise NotFoundError(f"no verdict on {repository}#{number}; {repository} has {table.num_rows:,}, "
+                                f"from #{numbers['min']} to #{numbers['max']}")
+        return _to_verdict(rows[0])
+
+    def scores(self, repository: str) -> list[float]:
+        """Return the scores of one repository, warm-up left out, in no order."""
+        table = self._of(repository)
+        known = table.filter(pyarrow.compute.invert(table["warm_up"]))
+        scores: list[float] = known["score"].to_pylist()
+        return scores
+
+    def _of(self, repository: str) -> pyarrow.Table:
+        same = pyarrow.compute.equal(pyarrow.compute.utf8_lower(self._table["repository"]), repository.lower())
+        table = self._table.filter(same)
+        if not table.num_rows:
+            known = sorted(pyarrow.compute.unique(self._table["repository"]).to_pylist())
+            raise NotFoundError(f"no verdicts on {repository}; there are some on: {', '.join(known[:20]) or 'nothing'}")
+        return table
+
+
+def read_newest_verdicts(store: ObjectStore) -> Verdicts:
+    """Read the verdicts of the newest model; raises NotFoundError where there are none yet."""
+    names = [name for name in store.names(VERDICTS) if name.endswith(ENDING)]
+    if not names:
+        raise NotFoundError(f"{store.uri}: no verdicts yet; begin with `sentinel run`, or name the folder "
+                            "of an earlier run with --data DIR")
+    name = max(names, key=_natural_order)
+    try:
+        table = pyarrow.parquet.read_table(BytesIO(store.get_bytes(name)), columns=list(COLUMNS))
+    except pyarrow.ArrowException as error:
+        raise CorruptFileError(f"{store.uri}/{name}: no verdicts of this version ({error}); "
+                               "do `sentinel run` again") from error
+    missing = [column for column in COLUMNS if column not in table.column_names]
+    if missing:
+        raise CorruptFileError(f"{store.uri}/{name}: no column {', '.join(missing)}; do `sentinel run` again")
+    return Verdicts(name.removeprefix(VERDICTS).removesuffix(ENDING), table)
+
+
+def to_reasons(reasons: Sequence[Mapping[str, Any]] | None) -> tuple[Reason, ...]:
+    """Return reasons from their stored form."""
+    return tuple(Reason(**{name: reason[name] for name in Reason.__slots__}) for reason in reasons or ())
+
+
+def _to_verdict(row: Mapping[str, Any]) -> Verdict:
+    return Verdict(**{**row, "reasons": to_reasons(row["reasons"])})
+
+
+def _natural_order(name: str) -> list[tuple[int, str]]:
+    """Order version 10 after version 9."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
