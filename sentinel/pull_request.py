@@ -6,13 +6,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 import orjson
 
 from sentinel.errors import RecordError
 from sentinel.graphql_answer import is_graphql_node, to_rest_shape
+from sentinel.json_fields import (
+    MAX_COUNT, read_count, read_mapping, read_one_of, read_required_time, read_text, read_time, shown,
+)
 
 AuthorKind = Literal["User", "Bot", "Organization", "Mannequin"]
 FileStatus = Literal["added", "modified", "removed", "renamed", "copied", "changed", "unchanged"]
@@ -23,11 +26,8 @@ FILE_STATUSES = frozenset({"added", "modified", "removed", "renamed", "copied", 
 MAX_FILES = 3_000  # GitHub's list-files endpoint ends here
 MAX_TITLE_CHARACTERS = 1_024
 MAX_BODY_CHARACTERS = 65_536  # GitHub's own limit
-MAX_NAME_CHARACTERS = 4_096  # Linux' longest path
 MAX_FILE_PATCH_CHARACTERS = 65_536
 MAX_PATCH_CHARACTERS = 1_048_576  # of one pull request; a MongoDB document may have 16 MiB
-MAX_COUNT = 2**53  # the largest whole number that every JSON reader keeps
-EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,35 +106,35 @@ def parse_pull_request(payload: Any, *, repository: str | None = None, number: i
         raise RecordError(f"pull request: seen {type(payload).__name__}, expected a JSON object")
     if is_graphql_node(payload):
         payload = to_rest_shape(payload)
-    head, base = _mapping(payload, "head"), _mapping(payload, "base")
-    user = _mapping(payload, "user")
-    base_repository = _text(_mapping(base, "repo"), "full_name") or repository
-    head_repository = _text(_mapping(head, "repo"), "full_name")
+    head, base = read_mapping(payload, "head"), read_mapping(payload, "base")
+    user = read_mapping(payload, "user")
+    base_repository = read_text(read_mapping(base, "repo"), "full_name") or repository
+    head_repository = read_text(read_mapping(head, "repo"), "full_name")
     files = _files(payload)
     pull_request = PullRequest(
         repository=check_repository(base_repository),
         number=_number(payload, number),
-        title=_text(payload, "title", MAX_TITLE_CHARACTERS) or "",
-        opened_at=_required_time(payload, "created_at"),
-        body=_text(payload, "body", MAX_BODY_CHARACTERS),
-        author=_text(user, "login"),
-        author_kind=_one_of(user, "type", AUTHOR_KINDS, "User"),
-        base_ref=_text(base, "ref"),
-        head_ref=_text(head, "ref"),
+        title=read_text(payload, "title", MAX_TITLE_CHARACTERS) or "",
+        opened_at=read_required_time(payload, "created_at"),
+        body=read_text(payload, "body", MAX_BODY_CHARACTERS),
+        author=read_text(user, "login"),
+        author_kind=read_one_of(user, "type", AUTHOR_KINDS, "User"),
+        base_ref=read_text(base, "ref"),
+        head_ref=read_text(head, "ref"),
         head_repository=head_repository,
         is_from_fork=_is_from_fork(payload, head_repository, base_repository),
-        head_sha=_text(head, "sha"),
-        commits=_count(payload, "commits") if payload.get("commits") is not None else None,
+        head_sha=read_text(head, "sha"),
+        commits=read_count(payload, "commits") if payload.get("commits") is not None else None,
         additions=_total(payload, "additions", files),
         deletions=_total(payload, "deletions", files),
-        changed_files=_count(payload, "changed_files", default=len(files or ())),
+        changed_files=read_count(payload, "changed_files", default=len(files or ())),
         files=files,
     )
     outcome = Outcome(
-        updated_at=_time(payload, "updated_at"),
-        merged_at=_time(payload, "merged_at"),
-        closed_at=_time(payload, "closed_at"),
-        merge_commit_sha=_text(payload, "merge_commit_sha"),
+        updated_at=read_time(payload, "updated_at"),
+        merged_at=read_time(payload, "merged_at"),
+        closed_at=read_time(payload, "closed_at"),
+        merge_commit_sha=read_text(payload, "merge_commit_sha"),
     )
     return PullRequestRecord(pull_request, outcome)
 
@@ -169,7 +169,7 @@ def check_repository(name: Any) -> str:
     """Return OWNER/NAME as it is; raise RecordError for anything else."""
     if not isinstance(name, str) or name.count("/") != 1 or not all(name.split("/")) or len(name) > 200 \
             or any(character.isspace() or not character.isprintable() for character in name):
-        raise RecordError(f"repository: seen {_shown(name)}, expected OWNER/NAME with one slash")
+        raise RecordError(f"repository: seen {shown(name)}, expected OWNER/NAME with one slash")
     return name
 
 
@@ -186,7 +186,7 @@ def _number(payload: Mapping[str, Any], default: int | None) -> int:
     if value is None and default is not None:
         return default
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MAX_COUNT:
-        raise RecordError(f"number: seen {_shown(value)}, expected a whole number above 0")
+        raise RecordError(f"number: seen {shown(value)}, expected a whole number above 0")
     return value
 
 
@@ -208,23 +208,23 @@ def _file(payload: Any, room: int) -> ChangedFile:
     """Read one file; its patch is cut to `room` characters."""
     if not isinstance(payload, Mapping):
         raise RecordError(f"files: seen {type(payload).__name__} in the list, expected an object")
-    path = _text(payload, "filename")
+    path = read_text(payload, "filename")
     if not path:
         raise RecordError("files: one has no filename, expected its path")
-    patch, additions, deletions = payload.get("patch"), _count(payload, "additions"), _count(payload, "deletions")
+    patch, additions, deletions = payload.get("patch"), read_count(payload, "additions"), read_count(payload, "deletions")
     is_cut = bool(payload.get("patch_truncated", False))
     if patch is not None:
-        patch = _text(payload, "patch", max(0, min(room, MAX_FILE_PATCH_CHARACTERS))) or ""
+        patch = read_text(payload, "patch", max(0, min(room, MAX_FILE_PATCH_CHARACTERS))) or ""
         is_cut = is_cut or len(patch) < len(payload["patch"])
     return ChangedFile(
         path=path,
-        status=_one_of(payload, "status", FILE_STATUSES, "modified"),
+        status=read_one_of(payload, "status", FILE_STATUSES, "modified"),
         additions=additions,
         deletions=deletions,
-        previous_path=_text(payload, "previous_filename"),
+        previous_path=read_text(payload, "previous_filename"),
         is_binary=payload.get("binary") is True,
-        mode=_text(payload, "mode"),
-        previous_mode=_text(payload, "previous_mode"),
+        mode=read_text(payload, "mode"),
+        previous_mode=read_text(payload, "previous_mode"),
         patch=patch,
         is_patch_cut=is_cut,
     )
@@ -250,78 +250,8 @@ def _is_from_fork(payload: Mapping[str, Any], head: str | None, base: str | None
 
 
 def _total(payload: Mapping[str, Any], field: str, files: tuple[ChangedFile, ...] | None) -> int:
-    return _count(payload, field, default=sum(getattr(file, field) for file in files or ()))
-
-
-def _count(payload: Mapping[str, Any], field: str, default: int = 0) -> int:
-    value = payload.get(field)
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_COUNT:
-        raise RecordError(f"{field}: seen {_shown(value)}, expected a whole number from 0")
-    return value
-
-
-def _mapping(payload: Mapping[str, Any], field: str) -> Mapping[str, Any]:
-    value = payload.get(field)
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise RecordError(f"{field}: seen {type(value).__name__}, expected an object or null")
-    return value
-
-
-def _text(payload: Mapping[str, Any], field: str, longest: int = MAX_NAME_CHARACTERS) -> str | None:
-    value = payload.get(field)
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise RecordError(f"{field}: seen {type(value).__name__}, expected text or null")
-    return _without_lone_surrogates(value[:longest])
-
-
-def _without_lone_surrogates(text: str) -> str:
-    """Replace halves of surrogate pairs, which no UTF-8 store can keep."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
-
-
-def _one_of(payload: Mapping[str, Any], field: str, known: frozenset[str], default: str) -> Any:
-    """Return a value of a closed list; GitHub adds to its lists, so an unknown one becomes the default."""
-    value = _text(payload, field)
-    return value if value in known else default
-
-
-def _required_time(payload: Mapping[str, Any], field: str) -> datetime:
-    time = _time(payload, field)
-    if time is None:
-        raise RecordError(f"{field}: seen null, expected a time such as 2026-01-31T12:00:00Z")
-    return time
-
-
-def _time(payload: Mapping[str, Any], field: str) -> datetime | None:
-    """Read an ISO time; one without a zone is UTC."""
-    value = payload.get(field)
-    if value is None:
-        return None
-    try:
-        time = datetime.fromisoformat(value)
-        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise RecordError(f"{field}: seen {_shown(value)}, expected a time such as 2026-01-31T12:00:00Z") from error
-    if not EARLIEST <= time < LATEST:
-        raise RecordError(f"{field}: seen {_shown(value)}, expected a time from {EARLIEST:%Y} to {LATEST:%Y}")
-    return time
+    return read_count(payload, field, default=sum(getattr(file, field) for file in files or ()))
 
 
 def _to_iso(time: datetime | None) -> str | None:
     return None if time is None else time.isoformat().replace("+00:00", "Z")
-
-
-def _shown(value: Any) -> str:
-    """Print a value from outside, short and on one line."""
-    text = ascii(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
