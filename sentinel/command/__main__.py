@@ -148,10 +148,11 @@ def _console() -> "Console":
 
 def _told(error: Exception) -> int:
     """Print an error for people; return its exit code."""
+    from sentinel.command.safe_text import visible_lines
     from sentinel.errors import SentinelError
 
     if isinstance(error, SentinelError):
-        click.echo(f"\n{error}", err=True)
+        click.echo(f"\n{visible_lines(str(error))}", err=True)
         return error.exit_code
     traceback.print_exception(error)
     return BUG

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sentinel.command.child import Child, Program, running
 from sentinel.command.data_folder import DataFolder
-from sentinel.command.ports import HOST, free_port
+from sentinel.command.ports import HOST, free_port, listens
 from sentinel.errors import UnavailableError
 
 NAME = "mongodb"
@@ -37,8 +37,9 @@ def embedded_mongo(data: DataFolder, environment: Mapping[str, str]) -> Iterator
                     child.stop(signal.SIGTERM, STOP_SECONDS)
                 return
     raise UnavailableError(
-        f"the embedded MongoDB server did not answer within {START_SECONDS:.0f} seconds; "
-        f"{_last_words(child.stderr_log)}; see {data.shown(child.stderr_log)}, or set MONGODB_URI to a server of yours")
+        f"the embedded MongoDB server does not start ({START_TRIES} tries): {_last_words(child.stderr_log)}\n"
+        f"everything it said: {data.shown(child.stderr_log)}; delete {data.folder} to begin anew, "
+        "or set MONGODB_URI to a server of yours")
 
 
 def _program(data: DataFolder, port: int, environment: Mapping[str, str]) -> Program:
@@ -53,14 +54,16 @@ def _answers(child: Child, port: int) -> bool:
     from pymongo.errors import PyMongoError
 
     patience = time.monotonic() + START_SECONDS
-    with MongoClient(HOST, port, serverSelectionTimeoutMS=500, timeoutMS=2000) as client:
-        while time.monotonic() < patience and not child.has_ended():
-            try:
-                client.admin.command("ping")
-                return True
-            except PyMongoError:
-                time.sleep(POLL_SECONDS)
-    return False
+    while not listens(port):
+        if child.has_ended() or time.monotonic() > patience:
+            return False
+        time.sleep(POLL_SECONDS)
+    with MongoClient(HOST, port, timeoutMS=int(START_SECONDS * 1000)) as client:
+        try:
+            client.admin.command("ping")
+        except PyMongoError:
+            return False
+    return True
 
 
 def _last_words(log: Path) -> str:

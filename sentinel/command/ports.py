@@ -5,6 +5,7 @@ import socket
 from sentinel.errors import FixNeededError
 
 HOST = "127.0.0.1"
+CONNECT_SECONDS = 1.0
 
 
 def free_port() -> int:
@@ -25,3 +26,10 @@ def check_port_is_free(port: int) -> None:
             raise FixNeededError(
                 f"cannot serve on port {port} of {HOST}: {error.strerror}; stop what listens there, "
                 "or choose another with --port N, or leave the scorer out with --no-serve") from error
+
+
+def listens(port: int) -> bool:
+    """Tell whether somebody listens on `port`."""
+    with socket.socket() as probe:
+        probe.settimeout(CONNECT_SECONDS)
+        return probe.connect_ex((HOST, port)) == 0

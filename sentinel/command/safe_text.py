@@ -17,6 +17,11 @@ def visible(text: str, longest: int | None = None) -> str:
     return shown
 
 
+def visible_lines(text: str) -> str:
+    """Do the same with a text of several lines, which stay lines."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
 def _visible_character(character: str) -> str:
     if unicodedata.category(character) not in HIDDEN_CATEGORIES or character in (ZERO_WIDTH_JOINER, EMOJI_STYLE):
         return character
