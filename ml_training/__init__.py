@@ -1,0 +1,1 @@
+"""Train the autoencoder on features and register it: parquet → MLflow, and verdicts beside the features."""

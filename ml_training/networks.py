@@ -1,0 +1,114 @@
+"""Several small autoencoders, trained side by side in one batch of matrices."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ml_training.settings import Hyperparameters
+
+N_LAYERS = 4  # in → hidden → bottleneck → hidden → out
+CHECK_EVERY_STEPS = 10
+LEAST_IMPROVEMENT = 0.002  # relative; less than this is no better
+ROWS_AT_ONCE = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """The mean squared residuals of one check of the training, in scaled units."""
+
+    step: int
+    training_loss: float
+    validation_loss: float
+
+
+class Autoencoders(torch.nn.Module):
+    """`n_networks` autoencoders of one shape; weights are (n_networks, n_in, n_out)."""
+
+    def __init__(self, n_features: int, settings: Hyperparameters, generator: torch.Generator) -> None:
+        """Draw the weights from `generator`: uniform in ±1/√n_in, as torch's own linear layer."""
+        super().__init__()
+        bottleneck = max(1, round(n_features * settings.bottleneck_share))
+        widths = [n_features, settings.hidden_width, bottleneck, settings.hidden_width, n_features]
+        n = settings.n_networks
+        self.weights, self.biases = torch.nn.ParameterList(), torch.nn.ParameterList()
+        for n_in, n_out in zip(widths, widths[1:]):
+            bound = n_in ** -0.5
+            self.weights.append(torch.empty(n, n_in, n_out).uniform_(-bound, bound, generator=generator))
+            self.biases.append(torch.empty(n, 1, n_out).uniform_(-bound, bound, generator=generator))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Rebuild x (n_networks, n_rows, n_features), or (n_rows, n_features) for all networks alike."""
+        if x.dim() == 2:
+            x = x.expand(len(self.weights[0]), *x.shape)
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases)):
+            x = torch.baddbmm(bias, x, weight)  # (n_networks, n_rows, n_out)
+            if layer in (0, 2):
+                x = torch.relu(x)
+        return x
+
+
+def train_autoencoders(
+    rows: NDArray[np.float32],
+    validation: NDArray[np.float32],
+    rows_of_network: list[NDArray[np.int64]],
+    settings: Hyperparameters,
+    device: torch.device,
+    tell: Callable[[Epoch], None] = lambda epoch: None,
+) -> tuple[Autoencoders, list[Epoch]]:
+    """Train on rows (n_rows, n_features); network k sees only `rows_of_network[k]`.
+
+    Stops early when the validation loss has stopped falling, and keeps the best weights.
+    """
+    generator = torch.Generator().manual_seed(settings.seed)
+    networks = Autoencoders(rows.shape[1], settings, generator).to(device)
+    X = torch.from_numpy(rows).to(device)
+    X_validation = torch.from_numpy(validation).to(device)
+    batches = _draw_batches(rows_of_network, settings, generator).to(device)  # (n_steps, n_networks, batch)
+    optimizer = torch.optim.Adam(networks.parameters(), lr=settings.learning_rate, fused=True)
+    schedule = 0.5 * (1 + np.cos(np.pi * np.arange(len(batches)) / len(batches)))
+    best, patience, epochs = (np.inf, _copy(networks)), 0, []
+    for step, batch in enumerate(batches):
+        optimizer.param_groups[0]["lr"] = settings.learning_rate * float(schedule[step])
+        x = X[batch]  # (n_networks, batch, n_features)
+        loss = (networks(x) - x).square().mean(dim=(1, 2)).sum()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        if (step + 1) % CHECK_EVERY_STEPS and step + 1 < len(batches):
+            continue
+        epochs.append(Epoch(step + 1, loss.item() / settings.n_networks, _middle_loss(networks, X_validation)))
+        tell(epochs[-1])
+        if epochs[-1].validation_loss < best[0] * (1 - LEAST_IMPROVEMENT):
+            best, patience = (epochs[-1].validation_loss, _copy(networks)), 0
+        elif (patience := patience + 1) >= settings.patience:
+            break
+    networks.load_state_dict(best[1])
+    return networks.eval().requires_grad_(False), epochs
+
+
+def _draw_batches(
+    rows_of_network: list[NDArray[np.int64]], settings: Hyperparameters, generator: torch.Generator,
+) -> torch.Tensor:
+    n_rows = max(map(len, rows_of_network))
+    batch = min(settings.batch_size, n_rows)
+    wanted = settings.n_epochs * -(-n_rows // batch)
+    n_steps = min(settings.max_steps, max(settings.min_steps, wanted))
+    drawn = []
+    for rows in rows_of_network:
+        places = torch.randint(0, len(rows), (n_steps, batch), generator=generator)
+        drawn.append(torch.from_numpy(rows)[places])
+    return torch.stack(drawn, dim=1)
+
+
+def _middle_loss(networks: Autoencoders, X: torch.Tensor) -> float:
+    """The median over rows: later rows hold anomalies too, and they should not decide when to stop."""
+    with torch.no_grad():
+        residuals = (networks(X) - X).square().mean(dim=2)  # (n_networks, n_rows)
+        return residuals.mean(dim=0).median().item()
+
+
+def _copy(networks: Autoencoders) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in networks.state_dict().items()}

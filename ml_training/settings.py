@@ -1,0 +1,43 @@
+"""The settings of ml_training: where things are, and the hyperparameters, each with unit and reason."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from sentinel.settings import MlflowSettings, ObjectStoreSettings, Settings
+
+ThresholdRule = Literal["mean_plus_two_std", "alert_budget"]
+Device = Literal["auto", "cpu", "cuda"]
+
+
+class Hyperparameters(Settings):
+    """How the detector is fitted; the whole object is logged with every run."""
+
+    seed: int = Field(default=0, ge=0, description="start of the random numbers; equal seeds give equal models")
+    device: Device = Field(default="auto", description="where the networks train; auto takes a GPU when there")
+    threads: int = Field(default=0, ge=0, description="CPU threads of torch; 0 leaves torch's own choice")
+    n_networks: int = Field(default=4, ge=1, description="networks whose distances are averaged; eight bring no more")
+    trimmed_networks: int = Field(default=2, ge=0, description="networks that leave out the farthest rows")
+    trimmed_share: float = Field(default=0.1, ge=0, lt=0.5, description="share of rows that those leave out")
+    hidden_width: int = Field(default=64, ge=1, description="units of each hidden layer")
+    bottleneck_share: float = Field(default=1 / 3, gt=0, le=1, description="bottleneck's units per feature")
+    batch_size: int = Field(default=128, ge=1, description="rows of one step of one network")
+    learning_rate: float = Field(default=2e-3, gt=0, description="Adam's first step size; falls as a cosine to 0")
+    n_epochs: int = Field(default=10, ge=1, description="passes over the training rows, within the steps below")
+    min_steps: int = Field(default=60, ge=1, description="steps that even a small table gets")
+    max_steps: int = Field(default=300, ge=1, description="steps after which more rows bring nothing")
+    patience: int = Field(default=5, ge=1, description="checks without a better validation loss before stopping")
+    ridge: float = Field(default=1e-3, gt=0, description="added to the covariance's diagonal, in scaled units")
+    validation_share: float = Field(default=0.15, gt=0, lt=0.5, description="later rows that decide when to stop")
+    test_share: float = Field(default=0.15, gt=0, lt=0.5, description="last rows of each repository, never fitted")
+    threshold_rule: ThresholdRule = Field(default="mean_plus_two_std", description="which rule flags a pull request")
+    alert_budget: float = Field(default=0.01, gt=0, lt=0.5, description="share of pull requests that may be flagged")
+
+
+class MlTrainingSettings(MlflowSettings, ObjectStoreSettings, Hyperparameters):
+    """What `python -m ml_training` reads from the environment."""
+
+    @property
+    def hyperparameters(self) -> Hyperparameters:
+        """Return the part that decides what the model becomes."""
+        return Hyperparameters(**{name: getattr(self, name) for name in Hyperparameters.model_fields})

@@ -1,0 +1,138 @@
+"""The job: features → autoencoder → MLflow and registry → verdicts."""
+
+import hashlib
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from ml_training.assembly import AssembledModel, assemble_model
+from ml_training.dataset import Dataset, check_fingerprint, read_dataset
+from ml_training.detector import AutoencoderDetector
+from ml_training.gate import Comparison, compare_on_later_rows
+from ml_training.model_folder import write_model_folder
+from ml_training.plots import draw_plots
+from ml_training.registry import CHALLENGER, CHAMPION, RegisteredModel, Registry
+from ml_training.settings import Hyperparameters
+from ml_training.splits import rows_of, split_in_time
+from ml_training.verdict_table import verdicts_name, write_verdicts
+from sentinel.features import feature_fingerprint
+from sentinel.logs import Progress, get_logger
+from sentinel.model import AnomalyModel
+from sentinel.object_store import ObjectStore
+from sentinel.provenance import Provenance, find_latest_run
+
+STAGE = "ml_training"
+
+
+def train_autoencoder(settings: Hyperparameters, store: ObjectStore, registry: Registry,
+                      now: datetime | None = None) -> Mapping[str, Any]:
+    """Train on the newest features unless that was done, and return the facts of the closing line."""
+    provenance = find_latest_run(store)
+    check_fingerprint(provenance, feature_fingerprint())
+    trained = find_trained(registry, provenance, settings)
+    if trained is not None and verdicts_name(trained.model_version) in store.names("verdicts/"):
+        return {"trained": False, "reason": "these features were trained with these settings already",
+                "model_version": trained.model_version, "features_run_id": provenance.run_id}
+    dataset = read_dataset(store, provenance)
+    splits = split_in_time(dataset.repositories, settings.validation_share, settings.test_share)
+    if trained is not None:
+        model = load_registered(registry, trained)
+        n_unusual = write_verdicts(store, model, dataset, splits)
+        return {"trained": False, "reason": "only the verdicts were missing", "model_version": model.version,
+                "n_rows": len(dataset), "n_unusual": n_unusual}
+    return _train(settings, store, registry, dataset, splits, now or datetime.now(UTC))
+
+
+def find_trained(registry: Registry, provenance: Provenance, settings: Hyperparameters) -> RegisteredModel | None:
+    """Return the champion or challenger that these features and settings already gave."""
+    wanted = {"features_run_id": provenance.run_id, "settings_hash": hash_of(settings)}
+    return next((model for model in registry.versions()
+                 if model.aliases and wanted.items() <= model.tags.items()), None)
+
+
+def load_registered(registry: Registry, registered: RegisteredModel) -> AnomalyModel:
+    """Download and check a registered model."""
+    with tempfile.TemporaryDirectory(prefix="sentinel-model-") as folder:
+        content = registry.download_model(registered, Path(folder))
+    return AnomalyModel.from_bytes(content, registered.tags.get("sha256"))
+
+
+def hash_of(settings: Hyperparameters) -> str:
+    """Return a hash of all hyperparameters."""
+    return hashlib.sha256(orjson.dumps(settings.model_dump(), option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+
+
+def fit_detector(dataset: Dataset, splits: NDArray[np.str_], settings: Hyperparameters) -> AutoencoderDetector:
+    """Fit on the training rows; the validation rows, later in time, decide when to stop."""
+    train = rows_of(splits, "train", dataset.warm_up)
+    validation = rows_of(splits, "validation", dataset.warm_up)
+    progress = Progress(STAGE, "steps", settings.max_steps)
+    return AutoencoderDetector(random_state=settings.seed, settings=settings).fit(
+        dataset.X[train], X_validation=dataset.X[validation] if len(validation) else None,
+        tell=lambda epoch: progress.advance(epoch.step - progress.done))
+
+
+def _train(settings: Hyperparameters, store: ObjectStore, registry: Registry, dataset: Dataset,
+           splits: NDArray[np.str_], now: datetime) -> Mapping[str, Any]:
+    provenance = dataset.provenance
+    tags = {"features_run_id": provenance.run_id, "settings_hash": hash_of(settings),
+            "feature_fingerprint": provenance.feature_fingerprint, "input_snapshot": provenance.input_snapshot,
+            "code_version": provenance.code_version, "n_rows": str(len(dataset))}
+    stamp = f"{now:%Y%m%dT%H%M%SZ}"
+    with registry.run(stamp, settings.model_dump(), tags) as run_id:
+        detector = fit_detector(dataset, splits, settings)
+        version = f"{stamp}-{run_id[:8]}"
+        assembled = assemble_model(detector, dataset, splits, settings, version, run_id)
+        model = AnomalyModel.from_bytes(assembled.content)
+        get_logger().info("ml_training.model_fitted", model_version=version, steps=detector.epochs_[-1].step,
+                          threshold=model.threshold, bytes=len(assembled.content))
+        comparison = _compare(registry, model, dataset, splits, settings)
+        _log_run(registry, run_id, detector, assembled, dataset, splits, comparison, now)
+        tags |= {"model_version": version, "sha256": hashlib.sha256(assembled.content).hexdigest(),
+                 "gate": comparison.reason}
+        registered = registry.register(run_id, tags)
+        # The verdicts come first: who sees the alias finds them.
+        n_unusual = write_verdicts(store, model, dataset, splits)
+        alias = CHAMPION if comparison.passes else CHALLENGER
+        registry.set_alias(alias, registered.number)
+    return {"trained": True, "model_version": version, "registry_version": registered.number, "alias": alias,
+            "gate": comparison.reason, "features_run_id": provenance.run_id, "n_rows": len(dataset),
+            "n_fitted": int(len(rows_of(splits, "train", dataset.warm_up))), "n_unusual": n_unusual,
+            "threshold": model.threshold, "feature_fingerprint": provenance.feature_fingerprint}
+
+
+def _compare(registry: Registry, model: AnomalyModel, dataset: Dataset, splits: NDArray[np.str_],
+             settings: Hyperparameters) -> Comparison:
+    registered = registry.find(CHAMPION)
+    champion = load_registered(registry, registered) if registered else None
+    test = rows_of(splits, "test", dataset.warm_up)
+    return compare_on_later_rows(model, champion, dataset.X[test], dataset.repositories[test], settings)
+
+
+def _log_run(registry: Registry, run_id: str, detector: AutoencoderDetector, assembled: AssembledModel,
+             dataset: Dataset, splits: NDArray[np.str_], comparison: Comparison, now: datetime) -> None:
+    at = int(now.timestamp() * 1000)
+    metrics = [(name, getattr(epoch, name), epoch.step, at) for epoch in detector.epochs_
+               for name in ("training_loss", "validation_loss")]
+    figures = {"threshold": assembled.thresholds.pooled, **comparison.metrics()}
+    for split in ("train", "validation", "test"):
+        rows = rows_of(splits, split, dataset.warm_up)
+        figures[f"n_{split}"] = float(len(rows))
+        if len(rows):
+            flagged = assembled.scores[rows] > [assembled.thresholds.of(name) for name in dataset.repositories[rows]]
+            figures[f"flagged_share_{split}"] = float(flagged.mean())
+    registry.log_metrics(run_id, metrics + [(name, value, 0, at) for name, value in figures.items()])
+    with tempfile.TemporaryDirectory(prefix="sentinel-run-") as folder:
+        root = Path(folder)
+        write_model_folder(root / "model", assembled.content, assembled.card, dataset.X[:3])
+        strongest = np.argsort(assembled.scores)[-max(1, len(dataset) // 100):]
+        shares = detector.contributions(dataset.X[strongest]).mean(axis=0)
+        draw_plots(root / "plots", detector.epochs_, assembled.scores, splits, assembled.thresholds.pooled,
+                   dict(zip(dataset.provenance.feature_names, shares.tolist())))
+        registry.log_folder(run_id, root)
