@@ -96,6 +96,15 @@ class PullRequestStore:
         with translated_errors(f"read the pull requests of {repository}"):
             yield from self._pull_requests.find({"repository": repository}, batch_size=READ_BATCH)
 
+    def read_numbers(self, repository: str, first: int, last: int) -> Iterator[Document]:
+        """Yield the documents of one repository from number `first` to `last`, in no order.
+
+        The filter is spelled so that the embedded server finds its index; a plain equality makes it read everything.
+        """
+        wanted = {"repository": {"$eq": repository}, "number": {"$gte": first, "$lte": last}}
+        with translated_errors(f"read the pull requests of {repository}"):
+            yield from self._pull_requests.find(wanted, batch_size=READ_BATCH)
+
     def _replace(self, documents: list[Document]) -> tuple[RejectedRecord, ...]:
         """Replace documents; return those that the server refused, with its reason."""
         if not documents:

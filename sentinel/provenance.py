@@ -3,6 +3,8 @@
 A run of features without its provenance does not exist for any reader.
 """
 
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,6 +16,9 @@ from sentinel.object_store import ObjectStore
 
 FEATURES, HISTORIES = "features", "histories"
 PROVENANCE_FILE = "provenance.json"
+# What GitHub allows; other names come from `git:` and `jsonl:` sources.
+_PLAIN_OWNER, _PLAIN_NAME = re.compile(r"[A-Za-z0-9-]{1,64}"), re.compile(r"[A-Za-z0-9._-]{1,128}")
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9._-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,27 @@ class Provenance:
 
     def history_name(self, repository: str) -> str:
         """Return the name under which the history of `repository` is stored."""
-        return f"{HISTORIES}/{self.run_id}/{repository.replace('/', '__')}.history"
+        plain = f"{HISTORIES}/{self.run_id}/{file_stem(repository)}"
+        return next((name for name in self.files if name.startswith(f"{plain}@")), f"{plain}.history")
+
+
+def part_name(run_id: str, sha256: str) -> str:
+    """Return the name of a part of the features, told from others by the hash of its content."""
+    return f"{FEATURES}/{run_id}/part-{sha256[:16]}.parquet"
+
+
+def stored_history_name(run_id: str, repository: str, sha256: str) -> str:
+    """Return the name of a history: a task that runs twice never writes other content under the same name."""
+    return f"{HISTORIES}/{run_id}/{file_stem(repository)}@{sha256[:16]}.history"
+
+
+def file_stem(repository: str) -> str:
+    """Return OWNER__NAME; two repositories never get the same one, and every file system takes it."""
+    owner, _, name = repository.partition("/")
+    if _PLAIN_OWNER.fullmatch(owner) and _PLAIN_NAME.fullmatch(name):
+        return f"{owner}__{name}"
+    told_apart = hashlib.sha256(repository.encode()).hexdigest()[:16]
+    return f"{_NOT_PLAIN.sub('-', repository)[:100]}~{told_apart}"
 
 
 def publish_provenance(store: ObjectStore, provenance: Provenance) -> None:

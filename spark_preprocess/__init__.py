@@ -1,0 +1,1 @@
+"""MongoDB → features as parquet: folds every repository's history in order of time."""

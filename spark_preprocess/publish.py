@@ -1,0 +1,134 @@
+"""What executors write: parquet parts and histories, straight to the object store, and a summary of each."""
+
+import hashlib
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+
+from sentinel.features import FEATURE_NAMES
+from sentinel.history import RepositoryHistory
+from sentinel.object_store import ObjectStore, open_object_store
+from sentinel.provenance import part_name, stored_history_name
+from sentinel.settings import ObjectStoreSettings
+from spark_preprocess.fold import FeatureRow, by_repository, fold_repository, read_rows, without_rejected
+
+ROW_GROUP_ROWS = 16_384
+SUMMARY_SCHEMA = pyarrow.schema([
+    ("kind", pyarrow.string()), ("name", pyarrow.string()), ("count", pyarrow.int64()), ("sha256", pyarrow.string()),
+    ("opened_from", pyarrow.string()), ("opened_until", pyarrow.string()),
+])
+FEATURE_SCHEMA = pyarrow.schema([
+    ("repository", pyarrow.string()), ("number", pyarrow.int64()), ("title", pyarrow.string()),
+    ("author", pyarrow.string()), ("author_kind", pyarrow.string()),
+    ("opened_at", pyarrow.timestamp("us", tz="UTC")), ("additions", pyarrow.int64()), ("deletions", pyarrow.int64()),
+    ("changed_files", pyarrow.int64()), ("warm_up", pyarrow.bool_()),
+    *((name, pyarrow.float64()) for name in FEATURE_NAMES),
+])
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a task tells the driver of one thing that it made."""
+
+    kind: str  # "part", "repository" or "rejected"
+    name: str  # of the file, of the repository, or of the field that was wrong
+    count: int
+    sha256: str | None = None
+    opened_from: str | None = None
+    opened_until: str | None = None
+
+
+def make_fold(settings: ObjectStoreSettings, run_id: str,
+              ) -> Callable[[Iterator[pyarrow.RecordBatch]], Iterator[pyarrow.RecordBatch]]:
+    """Return the map from sorted batches of event rows to batches of summaries, as executors run it.
+
+    The names of the files carry the hash of their content: a task that is retried, or runs twice, writes the same
+    file again or another one, and only files that a summary names enter the provenance.
+    """
+    def fold(batches: Iterator[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
+        summaries = list(fold_partition(batches, open_object_store(settings), run_id))
+        if summaries:
+            yield _to_batch(summaries)
+    return fold
+
+
+def fold_partition(batches: Iterable[pyarrow.RecordBatch], store: ObjectStore, run_id: str) -> Iterator[Summary]:
+    """Fold all repositories of one partition; write one part and a history each."""
+    reasons: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory(prefix="sentinel-part-") as folder:
+        part = PartWriter(Path(folder, "part.parquet"))
+        for repository, rows in by_repository(without_rejected(read_rows(batches), reasons)):
+            before, history = part.n_rows, RepositoryHistory(repository)
+            for row in fold_repository(history, rows):
+                part.add(row)
+            yield _publish_history(store, run_id, history, part.n_rows - before)
+        yield from part.publish(store, run_id)
+    yield from (Summary("rejected", field, count) for field, count in reasons.items())
+
+
+class PartWriter:
+    """One parquet file, written group by group; at most one group of rows is in memory."""
+
+    def __init__(self, path: Path) -> None:
+        """Write to `path`; nothing is written before the first group is full."""
+        self.n_rows = 0
+        self._path = path
+        self._rows: list[FeatureRow] = []
+        self._opened: list[datetime] = []
+        self._writer: pyarrow.parquet.ParquetWriter | None = None
+
+    def add(self, row: FeatureRow) -> None:
+        """Add one row."""
+        self._rows.append(row)
+        self.n_rows += 1
+        if len(self._rows) >= ROW_GROUP_ROWS:
+            self._write_group()
+
+    def publish(self, store: ObjectStore, run_id: str) -> Iterator[Summary]:
+        """End the file and publish it; no file where there was no row."""
+        if self._rows:
+            self._write_group()
+        if self._writer is None:
+            return
+        self._writer.close()
+        with self._path.open("rb") as written:
+            sha256 = hashlib.file_digest(written, "sha256").hexdigest()
+        name = part_name(run_id, sha256)
+        store.put_file(name, self._path)
+        yield Summary("part", name, self.n_rows, sha256, *(at.isoformat() for at in self._opened))
+
+    def _write_group(self) -> None:
+        if self._writer is None:
+            self._writer = pyarrow.parquet.ParquetWriter(self._path, FEATURE_SCHEMA, compression="zstd")
+        self._writer.write_table(to_table(self._rows))
+        times = [*self._opened, *(row.pull_request.opened_at for row in self._rows)]
+        self._opened = [min(times), max(times)]
+        self._rows = []
+
+
+def to_table(rows: list[FeatureRow]) -> pyarrow.Table:
+    """Return rows as a table of FEATURE_SCHEMA."""
+    opened = [row.pull_request for row in rows]
+    columns: list[Iterable[object]] = [
+        [getattr(pull_request, name) for pull_request in opened] for name in FEATURE_SCHEMA.names[:9]]
+    columns.append([row.is_warm_up for row in rows])
+    columns.extend(zip(*(row.features for row in rows)))
+    arrays = [pyarrow.array(column, field.type) for column, field in zip(columns, FEATURE_SCHEMA, strict=True)]
+    return pyarrow.Table.from_arrays(arrays, schema=FEATURE_SCHEMA)
+
+
+def _publish_history(store: ObjectStore, run_id: str, history: RepositoryHistory, n_rows: int) -> Summary:
+    content = history.to_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    store.put_bytes(stored_history_name(run_id, history.repository, sha256), content)
+    return Summary("repository", history.repository, n_rows, sha256)
+
+
+def _to_batch(summaries: list[Summary]) -> pyarrow.RecordBatch:
+    return pyarrow.RecordBatch.from_pylist([asdict(summary) for summary in summaries], schema=SUMMARY_SCHEMA)
