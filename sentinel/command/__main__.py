@@ -3,11 +3,12 @@
 Libraries are imported where they are used, so that `sentinel --help` answers at once.
 """
 
+import json
 import os
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from sentinel.command.verdicts import Verdicts
 
 BUG = 1
-DEFAULT_PORT, LAST_PORT = 8000, 65_535
+DEFAULT_PORT, LAST_PORT = 8080, 65_535
 DATA_OPTION = click.option(
     "--data", "folder", type=click.Path(path_type=Path), default=Path(".sentinel"), show_default=True,
     metavar="DIR", help="Folder of all state; safe to delete.")
@@ -72,9 +73,9 @@ def run(sources: tuple[str, ...], folder: Path, serve: bool, port: int) -> None:
     \b
     sentinel run                                       a made-up history, offline
     sentinel run --source git:. --no-serve             this clone; the list, no scorer
-    sentinel run --source github:pallets/flask         GitHub; token in SENTINEL_GITHUB_TOKEN
+    sentinel run --source github:pallets/flask         GitHub; token in GITHUB_TOKEN
     sentinel run --source jsonl:a.gz --source jsonl:b  files of GitHub's JSON, one a line
-    sentinel run --port 8080 --data /var/lib/sentinel  another port, another folder
+    sentinel run --port 9000 --data /var/lib/sentinel  another port, another folder
 
     A second run fetches only what is new.
     The scorer is served until Ctrl-C (exit code 130) or SIGTERM (0).
@@ -130,6 +131,33 @@ def explain(pull_request: str, folder: Path) -> None:
     verdicts = _verdicts(folder)
     verdict = verdicts.find(repository, number)
     print_explanation(_console(), verdict, verdicts.scores(repository), verdicts.model_version)
+
+
+@commands.command()
+@click.argument("file", type=click.File("rb"), metavar="FILE")
+@click.option("--url", metavar="URL", help="Address of a scorer; by default one of this machine.")
+@click.option("--json", "as_json", is_flag=True, help="The scorer's answer as it is.")
+@DATA_OPTION
+def score(file: BinaryIO, url: str | None, as_json: bool, folder: Path) -> None:
+    """Score one pull request: GitHub's JSON of it, in a file, or - for standard input.
+
+    \b
+    sentinel score pull-request.json
+    gh api repos/apache/kafka/pulls/123 | sentinel score -
+    sentinel score pull-request.json --url https://sentinel.example.com
+
+    Asks the scorer that `sentinel run` serves from the same folder; without one,
+    starts one for this question.
+    """
+    from sentinel.command.data_folder import DataFolder
+    from sentinel.command.score import print_answer, score_document
+
+    environment = dict(os.environ)
+    answer = score_document(file.read(), url, DataFolder(folder), environment)
+    if as_json:
+        click.echo(json.dumps(answer, indent=2))
+    else:
+        print_answer(_console(), answer)
 
 
 def _verdicts(folder: Path) -> "Verdicts":

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from sentinel.command.safe_text import visible
 from sentinel.command.stage_status import StageStatus, State
+from sentinel.command.stage_words import words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 REDRAWS_PER_SECOND = 8
 PLAIN_EVERY_SECONDS = 5.0
 WIDE_ENOUGH_FOR_BARS = 64
-BAR_WIDTH = 22
-NAME_WIDTH = 17
+BAR_WIDTH, NAME_WIDTH, CLOCK_WIDTH = 20, 16, 7
 MARKS = {
     State.WAITING: ("·", "dim"), State.RUNNING: ("›", "cyan"), State.DONE: ("✓", "green"), State.FAILED: ("✗", "red"),
 }
@@ -45,7 +44,7 @@ class PlainDisplay:
             is_due = status.done > 0 and time.monotonic() - told_at >= PLAIN_EVERY_SECONDS
             if status.state is not state or (status.state is State.RUNNING and is_due):
                 self._told[status.name] = (status.state, time.monotonic())
-                self._console.print(f"{status.name:<{NAME_WIDTH}} {_plain_words(status)}",
+                self._console.print(f"{status.name:<{NAME_WIDTH}}  {_plain_words(status)}",
                                     markup=False, highlight=False, soft_wrap=True)
 
 
@@ -85,18 +84,18 @@ def opened_display(console: "Console") -> Iterator[Display]:
 
 
 def stage_table(statuses: Sequence[StageStatus], width: int, elapsed: dict[str, float]) -> "Table":
-    """Return a line per stage: mark, name, bar, words and seconds; without bars where it is narrow."""
+    """Return a line per stage: mark, name, bar, seconds and words; without bars where it is narrow."""
     from rich.table import Table
     from rich.text import Text
 
     has_bars = width >= WIDE_ENOUGH_FOR_BARS
-    table = Table.grid(padding=(0, 1), expand=False)
+    table = Table.grid(padding=(0, 1), expand=True)
     table.add_column(width=1)
-    table.add_column(no_wrap=True)
+    table.add_column(width=NAME_WIDTH, no_wrap=True)
     if has_bars:
         table.add_column(width=BAR_WIDTH)
-    table.add_column(justify="right", no_wrap=True, min_width=6)
-    table.add_column(no_wrap=True, overflow="ellipsis")
+    table.add_column(width=CLOCK_WIDTH, justify="right", no_wrap=True)
+    table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     for status in statuses:
         mark, style = MARKS[status.state]
         name = Text(status.name, style="bold" if status.state is State.RUNNING else style)
@@ -105,19 +104,6 @@ def stage_table(statuses: Sequence[StageStatus], width: int, elapsed: dict[str, 
         bar = (_bar(status),) if has_bars else ()
         table.add_row(Text(mark, style=style), name, *bar, clock, Text(words(status)))
     return table
-
-
-def words(status: StageStatus) -> str:
-    """Say how far a running stage is, or what a finished one reported."""
-    if status.state is State.RUNNING and status.done:
-        of_total = f" of {status.total:,}" if status.total else ""
-        return f"{status.done:,}{of_total} {visible(status.unit, 40)}"
-    if status.state is State.RUNNING:
-        return "starting"
-    if status.state is State.DONE:
-        return " · ".join(f"{name.replace('_', ' ')} {_shown(value)}" for name, value in status.facts.items()
-                          if isinstance(value, (str, int, float)))
-    return "failed" if status.state is State.FAILED else ""
 
 
 def _plain_words(status: StageStatus) -> str:
@@ -138,11 +124,3 @@ def _bar(status: StageStatus) -> object:
     is_known = bool(status.total)
     return ProgressBar(total=max(status.total or 1, status.done), completed=status.done if is_known else 0,
                        width=BAR_WIDTH, pulse=not is_known and status.state is State.RUNNING)
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.3g}" if isinstance(value, float) else visible(str(value), 40)

@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from sentinel.command.child import Child, Program, running
 from sentinel.command.data_folder import DataFolder
@@ -16,9 +17,9 @@ STOP_SECONDS = 10.0
 
 
 @contextmanager
-def ready_scorer(program: Program, data: DataFolder) -> Iterator[Child]:
+def ready_scorer(program: Program, data: DataFolder, logs: Path) -> Iterator[Child]:
     """Start the scorer and wait until it is ready; stop it at the end. Raises StageFailedError."""
-    with running(program, data.logs) as child:
+    with running(program, logs) as child:
         status = StageStatus(program.name)
         try:
             for line in child.lines():
@@ -37,7 +38,7 @@ def ready_scorer(program: Program, data: DataFolder) -> Iterator[Child]:
 def serve(program: Program, port: int, data: DataFolder, announce: Callable[[str, float], None]) -> None:
     """Serve until Ctrl-C (raised again), SIGTERM (returns) or the scorer's own end (StageFailedError)."""
     started, address = time.monotonic(), f"http://{HOST}:{port}"
-    with suppress(Terminated), ready_scorer(program, data) as child:
+    with suppress(Terminated), ready_scorer(program, data, data.logs) as child:
         data.scorer_address.write_text(address)
         try:
             announce(address, time.monotonic() - started)

@@ -11,11 +11,13 @@ from sentinel.command.data_folder import DataFolder
 
 FETCH, PREPROCESS, TRAIN, SERVE = "data_fetch", "spark_preprocess", "ml_training", "model_serving"
 OBJECT_STORE, MLFLOW, MONGODB = "SENTINEL_OBJECT_STORE_URI", "MLFLOW_TRACKING_URI", "MONGODB_URI"
+CHAMPION_FOLDER = "SENTINEL_CHAMPION_FOLDER"  # the scorer's last good copy
 
 
 def stage_environment(data: DataFolder, given: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of every stage: `given`, and the data folder where it names no store."""
-    defaults = {OBJECT_STORE: data.object_store_uri, MLFLOW: data.mlflow_uri}
+    defaults = {OBJECT_STORE: data.object_store_uri, MLFLOW: data.mlflow_uri,
+                CHAMPION_FOLDER: str(data.path / "champion")}
     return {**defaults, **given, **_import_path(given)}
 
 
