@@ -1,0 +1,52 @@
+"""Serve the simulated GitHub, or tell what is planted in it."""
+
+import argparse
+import sys
+import time
+
+import orjson
+
+from sentinel.sources.simulated import FaultPlan, make_simulated_github, serve
+from sentinel.sources.simulated.layouts import DEFAULT_PULL_REQUESTS
+
+
+def main() -> int:
+    """Read the command line and do what it says."""
+    arguments = _parser().parse_args()
+    if arguments.task == "planted":
+        return _print_planted()
+    counts = None if arguments.pull_requests is None else {"saltmarsh/harbour": arguments.pull_requests}
+    github = make_simulated_github(arguments.token, FaultPlan(latency_seconds=arguments.latency_ms / 1000),
+                                   pull_requests=counts)
+    with serve(github, arguments.port) as address:
+        print(f"{address} serves {', '.join(github.repositories)}; Ctrl-C ends it", flush=True)
+        try:
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            return 130
+
+
+def _print_planted() -> int:
+    for repository in make_simulated_github("").repositories.values():
+        for number, kind in sorted(repository.planted().items()):
+            line = orjson.dumps({"repository": repository.name, "number": number, "kind": kind})
+            sys.stdout.buffer.write(line + b"\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sentinel.sources.simulated", description=__doc__)
+    tasks = parser.add_subparsers(dest="task", required=True)
+    tasks.add_parser("planted", help="print the planted oddities as JSON lines")
+    one = tasks.add_parser("serve", help="serve a history on this machine")
+    one.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    one.add_argument("--pull-requests", type=int, metavar="N",
+                     help=f"how many, in saltmarsh/harbour alone; by default {DEFAULT_PULL_REQUESTS}")
+    one.add_argument("--latency-ms", type=float, default=0.0, metavar="N", help="added to each answer")
+    one.add_argument("--token", default="simulated", help="the only token that is let in")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
