@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import bson
 import orjson
 from pymongo import ASCENDING, MongoClient, ReplaceOne
 from pymongo.database import Database
@@ -20,7 +21,10 @@ from sentinel.sources.page import Cursor, Page, RejectedRecord
 
 SERVER_SELECTION_MILLISECONDS = 5_000
 NOT_ALLOWED_CODES = frozenset({13, 18, 8000})  # Unauthorized, AuthenticationFailed, Atlas' own
+DUPLICATE_KEY_CODE = 11000  # two writers inserted the same document at once; the second try replaces it
 READ_BATCH = 500
+MAX_DOCUMENT_BYTES = 15_000_000  # MongoDB takes 16 MiB, its own fields included
+MAX_RAW_CHARACTERS = 65_536
 
 Document = dict[str, Any]
 
@@ -53,24 +57,27 @@ class PullRequestStore:
         """Create the indexes that the reads below use; safe to repeat."""
         with translated_errors("create the indexes"):
             self._pull_requests.create_index([("repository", ASCENDING), ("number", ASCENDING)])
+            self._rejected.create_index([("pull_request", ASCENDING)])
 
     def save_page(self, page: Page) -> StoredCounts:
-        """Upsert what is new or changed, keep what was rejected; write nothing that is already there."""
+        """Upsert what is new or changed, keep what was rejected; write nothing that is already there.
+
+        What is stored with a later `updated_at` stays as it is, and counts as unchanged.
+        """
         documents = {document["_id"]: document for document in map(to_document, page.records)}
         with translated_errors("store pull requests"):
-            known = {
-                found["_id"]: found["content_hash"]
-                for found in self._pull_requests.find({"_id": {"$in": list(documents)}}, {"content_hash": 1})
-            }
-            stale = [document for key, document in documents.items() if known.get(key) != document["content_hash"]]
-            refused = self._replace(stale)
-            rejected = (*page.rejected, *refused)
-            self._keep_rejected(rejected)
-        refused_keys = {reject.place for reject in refused}
-        changed = sum(document["_id"] in known for document in stale if document["_id"] not in refused_keys)
+            known = self._known(list(documents))
+            wanted = [document for document in documents.values() if _is_news(document, known.get(document["_id"]))]
+            storable, too_large = _within_size(wanted)
+            refused = (*too_large, *self._replace(storable))
+            self._keep_rejected((*page.rejected, *refused))
+            refused_keys = {reject.place for reject in refused}
+            stored = [document["_id"] for document in wanted if document["_id"] not in refused_keys]
+            self._forget_rejected(stored)
+        changed = sum(key in known for key in stored)
         return StoredCounts(
-            new=len(stale) - len(refused) - changed, changed=changed,
-            unchanged=len(page.records) - len(stale), rejected=len(rejected),
+            new=len(stored) - changed, changed=changed, unchanged=len(page.records) - len(wanted),
+            rejected=len(page.rejected) + len(refused),
         )
 
     def saved_cursor(self, source: str, repository: str) -> Cursor | None:
@@ -105,7 +112,14 @@ class PullRequestStore:
         with translated_errors(f"read the pull requests of {repository}"):
             yield from self._pull_requests.find(wanted, batch_size=READ_BATCH)
 
-    def _replace(self, documents: list[Document]) -> tuple[RejectedRecord, ...]:
+    def _known(self, keys: list[str]) -> dict[str, Document]:
+        """Return what is stored under `keys`, without the content."""
+        if not keys:
+            return {}
+        found = self._pull_requests.find({"_id": {"$in": keys}}, {"content_hash": 1, "updated_at": 1})
+        return {document["_id"]: document for document in found}
+
+    def _replace(self, documents: list[Document], tries: int = 2) -> tuple[RejectedRecord, ...]:
         """Replace documents; return those that the server refused, with its reason."""
         if not documents:
             return ()
@@ -116,9 +130,11 @@ class PullRequestStore:
             failed = error.details.get("writeErrors", [])
             if not failed:
                 raise
-            return tuple(
-                RejectedRecord(documents[one["index"]]["_id"], f"MongoDB refused it: {one['errmsg']}", "")
-                for one in failed
+            again = [documents[one["index"]] for one in failed if one["code"] == DUPLICATE_KEY_CODE and tries > 1]
+            refused = [one for one in failed if one["code"] != DUPLICATE_KEY_CODE or tries == 1]
+            return (
+                *(_refused(documents[one["index"]], f"MongoDB refused it: {one['errmsg']}") for one in refused),
+                *self._replace(again, tries - 1),
             )
         return ()
 
@@ -127,10 +143,18 @@ class PullRequestStore:
             return
         writes = []
         for reject in rejected:
-            key = hashlib.sha256(reject.place.encode()).hexdigest()[:32]
-            document = {"_id": key, "place": reject.place, "reason": reject.reason, "raw": reject.raw}
+            key = hashlib.sha256(reject.place.encode(errors="replace")).hexdigest()[:32]
+            document = {
+                "_id": key, "place": _storable(reject.place), "pull_request": _storable(reject.key or reject.place),
+                "reason": _storable(reject.reason), "raw": _storable(reject.raw),
+            }
             writes.append(ReplaceOne({"_id": key}, document, upsert=True))
         self._rejected.bulk_write(writes, ordered=False)
+
+    def _forget_rejected(self, keys: list[str]) -> None:
+        """Drop the rejections of pull requests that are stored now."""
+        if keys:
+            self._rejected.delete_many({"pull_request": {"$in": keys}})
 
 
 @contextmanager
@@ -158,7 +182,7 @@ def translated_errors(action: str) -> Iterator[None]:
             raise PermissionDeniedError(
                 f"could not {action}: MongoDB does not allow it (code {error.code}); "
                 "check the user in MONGODB_URI and its roles") from error
-        if isinstance(error, ExecutionTimeout) or error.has_error_label("RetryableWriteError"):
+        if isinstance(error, (ExecutionTimeout, BulkWriteError)) or error.has_error_label("RetryableWriteError"):
             raise _unavailable(action, error) from error
         raise
     except (AutoReconnect, ConnectionError) as error:
@@ -180,6 +204,49 @@ def to_document(record: PullRequestRecord) -> Document:
 def to_payload(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return GitHub's REST shape of a stored document, as `parse_pull_request` reads it."""
     return {name: value for name, value in document.items() if name not in ("_id", "repository", "content_hash")}
+
+
+def _is_news(document: Document, stored: Document | None) -> bool:
+    """Tell whether a document has to be written over what is stored."""
+    if stored is None or document["content_hash"] == stored["content_hash"]:
+        return stored is None
+    return document["updated_at"] is None or document["updated_at"] >= (stored.get("updated_at") or "")
+
+
+def _within_size(documents: list[Document]) -> tuple[list[Document], tuple[RejectedRecord, ...]]:
+    """Return the documents that MongoDB can hold, without patches where those are too much, and the others."""
+    storable, too_large = [], []
+    for document in documents:
+        if _size(document) > MAX_DOCUMENT_BYTES:
+            document = {**document, "files": [_without_patch(file) for file in document["files"]]}
+        size = _size(document)
+        if size > MAX_DOCUMENT_BYTES:
+            too_large.append(_refused(document, f"too large: {size} bytes, at most {MAX_DOCUMENT_BYTES} can be stored"))
+        else:
+            storable.append(document)
+    return storable, tuple(too_large)
+
+
+def _size(document: Document) -> int:
+    """Return the stored size in bytes; 0 for what is certainly small, which is nearly everything."""
+    files = document["files"] or ()
+    longest = sum(len(text) for file in files for text in file.values() if isinstance(text, str))
+    return len(bson.encode(document)) if longest * 4 + len(files) * 300 > MAX_DOCUMENT_BYTES // 2 else 0
+
+
+def _without_patch(file: Document) -> Document:
+    kept = {name: value for name, value in file.items() if name != "patch"}
+    return kept if "patch" not in file else kept | {"patch_truncated": True}
+
+
+def _refused(document: Document, reason: str) -> RejectedRecord:
+    content = orjson.dumps({name: value for name, value in document.items() if name != "files"})
+    return RejectedRecord(document["_id"], reason, content[:MAX_RAW_CHARACTERS].decode(errors="ignore"))
+
+
+def _storable(text: str) -> str:
+    """Return text as BSON can hold it."""
+    return text[:MAX_RAW_CHARACTERS].encode(errors="replace").decode()
 
 
 def _unavailable(action: str, error: Exception) -> UnavailableError:

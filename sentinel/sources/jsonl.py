@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from sentinel.errors import CorruptFileError, NotFoundError, PermissionDeniedError, RecordError
-from sentinel.pull_request import PullRequestRecord, parse_json_line, parse_pull_request
+from sentinel.pull_request import PullRequestRecord, check_repository, parse_json_line, parse_pull_request
 from sentinel.sources.page import Cursor, Page, RejectedRecord, shown_raw
 
 GZIP_MAGIC = b"\x1f\x8b"
@@ -52,12 +52,14 @@ class _WaitingPages:
     def add(self, place: str, line: bytes) -> Iterator[Page]:
         """Read one line; yield what is full now."""
         self.n_bytes += len(line)
+        payload = None
         try:
             if len(line) > LONGEST_LINE_BYTES:
                 raise RecordError(f"line is longer than {LONGEST_LINE_BYTES} bytes")
-            record = parse_pull_request(parse_json_line(line))
+            payload = parse_json_line(line)
+            record = parse_pull_request(payload)
         except RecordError as error:
-            self.rejected.append(RejectedRecord(place, str(error), shown_raw(line)))
+            self.rejected.append(RejectedRecord(place, str(error), shown_raw(line), _key(payload)))
         else:
             repository = record.pull_request.repository
             self.records.setdefault(repository, []).append(record)
@@ -78,6 +80,14 @@ class _WaitingPages:
         records, rejected = self.records.pop(repository, []), self.rejected
         self.rejected = []
         return Page(repository, tuple(records), tuple(rejected))
+
+
+def _key(payload: Any) -> str | None:
+    """Return OWNER/NAME#N of a payload that cannot be read as a whole, where it says that much."""
+    try:
+        return f"{check_repository(payload['base']['repo']['full_name'])}#{int(payload['number'])}"
+    except (TypeError, KeyError, ValueError, RecordError):
+        return None
 
 
 def _find_files(path: Path) -> list[Path]:

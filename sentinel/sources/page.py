@@ -17,6 +17,7 @@ class RejectedRecord:
     place: str  # "prs.jsonl.gz:17", "octo/harbour#12"
     reason: str
     raw: str  # the beginning of what was read, at most 64 KiB
+    key: str | None = None  # OWNER/NAME#N where that much could be read and is not the place
 
 
 def shown_raw(content: bytes) -> str:

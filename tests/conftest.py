@@ -1,0 +1,68 @@
+"""What the tests of several folders need: a real server that speaks MongoDB's protocol."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+# As the runner starts it: the server logs every command at the level info.
+START = "import logging, sys; logging.disable(logging.INFO); from nx_27017 import main; sys.exit(main())"
+START_SECONDS, STOP_SECONDS = 30.0, 10.0
+
+
+@pytest.fixture(scope="session")
+def mongodb_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of an embedded server that lives as long as the session; a database is a file of its own."""
+    folder = tmp_path_factory.mktemp("mongodb")
+    port = _free_port()
+    process = _start_server(folder, port)
+    try:
+        _wait_until_it_listens(process, port, folder)
+        yield f"mongodb://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """Return a port of this machine that nothing listens on."""
+    return _free_port()
+
+
+@pytest.fixture
+def mongodb_database() -> str:
+    """Return a database name that no other test uses."""
+    return f"test_{uuid4().hex}"
+
+
+def _start_server(folder: Path, port: int) -> subprocess.Popen[bytes]:
+    options = ["--data-dir", str(folder / "databases"), "--log-file", str(folder / "server.log"),
+               "--pid-file", str(folder / "server.pid"), "-p", str(port)]
+    with (folder / "output.txt").open("wb") as output:
+        return subprocess.Popen([sys.executable, "-P", "-c", START, *options], cwd=folder, stdout=output, stderr=output)
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
+    patience = time.monotonic() + START_SECONDS
+    while time.monotonic() < patience and process.poll() is None:
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    pytest.fail(f"the embedded server does not start: {(folder / 'output.txt').read_text(errors='replace')[-500:]}")
