@@ -144,4 +144,4 @@ def _translated_errors(path: Path) -> Iterator[None]:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise CorruptFileError(f"jsonl:{path}: the gzip file is cut short or damaged ({error}); "
-                               "what was read up to there is stored, fetch the file again") from error
+                               "fetch the file again") from error
