@@ -211,7 +211,7 @@ def _file(payload: Any, room: int) -> ChangedFile:
     path = read_text(payload, "filename")
     if not path:
         raise RecordError("files: one has no filename, expected its path")
-    patch, additions, deletions = payload.get("patch"), read_count(payload, "additions"), read_count(payload, "deletions")
+    patch = payload.get("patch")
     is_cut = bool(payload.get("patch_truncated", False))
     if patch is not None:
         patch = read_text(payload, "patch", max(0, min(room, MAX_FILE_PATCH_CHARACTERS))) or ""
@@ -219,8 +219,8 @@ def _file(payload: Any, room: int) -> ChangedFile:
     return ChangedFile(
         path=path,
         status=read_one_of(payload, "status", FILE_STATUSES, "modified"),
-        additions=additions,
-        deletions=deletions,
+        additions=read_count(payload, "additions"),
+        deletions=read_count(payload, "deletions"),
         previous_path=read_text(payload, "previous_filename"),
         is_binary=payload.get("binary") is True,
         mode=read_text(payload, "mode"),
