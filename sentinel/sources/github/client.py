@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from sentinel.errors import PermissionDeniedError, SettingsError, UnavailableError
 from sentinel.logs import get_logger
 from sentinel.sources.github.limits import (
-    SECONDARY_WAIT_SECONDS, HttpAnswer, OverloadedError, Wait, check_errors, check_status, find_wait,
+    SECONDARY_WAIT_SECONDS, HttpAnswer, OverloadedError, check_errors, check_status, find_wait,
 )
 
 CONNECT_SECONDS, SILENCE_SECONDS = 5.0, 15.0  # GitHub gives up after 10 s
@@ -122,11 +122,14 @@ class GitHubClient:
             link = NEXT_LINK.search(answer.headers.get("link", ""))
             url = None if link is None else self._same_origin(url, link[1])
 
-    def back_off(self, failures: int, error: Exception) -> None:
-        """Wait before the next try, longer after each failure, at random up to a minute."""
+    def back_off(self, failures: int, error: OverloadedError) -> None:
+        """Wait before the next try, at random, longer after each failure, up to a minute.
+
+        Raises UnavailableError when the budget is spent.
+        """
         self.counts.failures += 1
-        longest = min(LONGEST_BACK_OFF_SECONDS, FIRST_BACK_OFF_SECONDS * 2.0 ** (failures - 1))
-        self._wait(Wait(str(error), None), random.uniform(0.1, longest))
+        longest = min(LONGEST_BACK_OFF_SECONDS, FIRST_BACK_OFF_SECONDS * 2.0 ** min(failures - 1, 10))
+        self._wait(str(error), random.uniform(0.1, longest))
 
     def _get(self, url: str, what: str) -> HttpAnswer:
         """Read a REST address; a renamed repository leads elsewhere on the same origin."""
@@ -164,7 +167,7 @@ class GitHubClient:
                     raise UnavailableError(f"could not read {what}: still at GitHub's {wait.reason} after "
                                            f"{SECONDARY_TRIES} waits; run it again later, it goes on where it stopped")
                 seconds = SECONDARY_WAIT_SECONDS * 2.0 ** (waits_without_hint - 1)
-            self._wait(wait, seconds + random.uniform(0, 0.5))
+            self._wait(f"GitHub's {wait.reason}", seconds + random.uniform(0, 0.5))
 
     def _send(self, method: str, url: str, body: bytes | None, what: str) -> HttpAnswer:
         """Send one request and read its whole answer, to a deadline and up to a size."""
@@ -188,22 +191,24 @@ class GitHubClient:
                                   is_heavy=False) from error
 
     def _pass_gate(self) -> None:
-        """Wait while a limit holds for this token, whoever met it."""
+        """Wait while a limit holds for this token, whoever met it; raises UnavailableError after the deadline."""
         while (left := self._closed_until - self.clock.monotonic()) > 0:
             self.clock.sleep(left)
+        if self.clock.monotonic() > self.deadline:
+            raise UnavailableError("this run took all the time that it may take; what was read is stored: "
+                                   "run it again, it goes on from there")
 
-    def _wait(self, wait: Wait, seconds: float) -> None:
+    def _wait(self, reason: str, seconds: float) -> None:
         """Close the gate for `seconds`; raises UnavailableError when that is beyond the budget."""
         now = self.clock.monotonic()
         until = (self.clock.now() + timedelta(seconds=seconds)).isoformat(timespec="seconds")
         if now + seconds > self.deadline:
-            raise UnavailableError(
-                f"{wait.reason}: GitHub can be asked again at {until}, beyond the budget of this run; "
-                "what was read is stored, run it again then")
+            raise UnavailableError(f"{reason}; the next try would be at {until}, beyond what this run may take. "
+                                   "What was read is stored: run it again then, it goes on from there")
         with self._lock:
             self._closed_until = max(self._closed_until, now + seconds)
             self.counts.waits += 1
-        get_logger().warning("github.waiting", reason=wait.reason, seconds=round(seconds, 1), until=until)
+        get_logger().warning("github.waiting", reason=reason, seconds=round(seconds, 1), until=until)
         self._pass_gate()
 
     def _count_points(self, rate_limit: Any) -> None:

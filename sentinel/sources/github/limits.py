@@ -120,8 +120,10 @@ def check_errors(errors: list[Mapping[str, Any]], what: str) -> None:
                 f"could not read {what}: {message} Check its name, and that the token may see it: {NEEDED}")
         if kind in ("FORBIDDEN", "INSUFFICIENT_SCOPES"):
             raise PermissionDeniedError(f"could not read {what}: {message}; {NEEDED}")
-        raise SentinelError(f"could not read {what}: GitHub does not take the query ({message}); "
-                            "this GitHub may be older than the fields that it asks for")
+        if kind is None and error.get("path") is None:
+            raise SentinelError(f"could not read {what}: GitHub does not take the query ({message}); "
+                                "this GitHub may be older than the fields that it asks for")
+        raise OverloadedError(f"could not read {what}: {shown(str(kind))}: {message}", is_heavy=False)
 
 
 def node_of(error: Mapping[str, Any]) -> int | None:

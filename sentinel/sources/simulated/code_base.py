@@ -20,6 +20,7 @@ class Area:
     tests: str | None = None  # "{directory}/{name}_test.go"; None: no tests
     is_product: bool = True  # people work in it
     folders: tuple[str, ...] = ("",)
+    first_files: tuple[str, ...] = ()  # whole paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,8 @@ def make_code_base(rng: random.Random, layout: Layout, growing: dict[str, list[i
     code_base = CodeBase(layout)
     for name, area in layout.areas.items():
         paths = _paths(rng, area)
-        files = [File(next(paths), -1) for _ in range(area.n_files)]
+        files = [File(path, -1) for path in area.first_files]
+        files += [File(next(paths), -1) for _ in range(area.n_files)]
         for position in growing.get(name, ()):
             files.append(File(next(paths), position))
             code_base.births[position] = files[-1]
@@ -104,7 +106,7 @@ def make_code_base(rng: random.Random, layout: Layout, growing: dict[str, list[i
 def _refactor(rng: random.Random, code_base: CodeBase, position: int) -> None:
     """Let the change at `position` rename or remove one file, now and then."""
     found = code_base.pick(rng, rng.choice(code_base.layout.product_areas), position - 1, 1)
-    if not found or found[0].renamed != NEVER:
+    if not found or found[0].renamed != NEVER or found[0].path == code_base.layout.sensitive_source:
         return
     if rng.random() < 0.6:
         directory, _, name = found[0].path.rpartition("/")

@@ -23,7 +23,7 @@ class SimulatedRepository:
 
     def __init__(self, layout: Layout, seed: int, n_pull_requests: int, kinds_planted: tuple[str, ...] = ()) -> None:
         """Plan the history; a pull request is made when it is asked for."""
-        self.name = layout.repository
+        self.name = layout.repository  # may change later; the history does not
         self._layout, self._seed = layout, seed
         self._schedule = make_schedule(layout, seed, n_pull_requests, kinds_planted)
         self._code_base = _grow(layout, seed, self._schedule)
@@ -124,7 +124,7 @@ class SimulatedRepository:
 
     def _make(self, position: int) -> PullRequestRecord:
         schedule = self._schedule
-        rng = random.Random((self._seed << 40) + (len(self.name) << 32) + position)
+        rng = random.Random((self._seed << 40) + (len(self._layout.repository) << 32) + position)
         person = schedule.author_of(position, self._layout)
         change = self._change(rng, position, person)
         pull_request = PullRequest(
@@ -132,7 +132,7 @@ class SimulatedRepository:
             opened_at=_time_of(schedule.created[position]), author=None if person.is_gone else person.login,
             author_kind="Bot" if person.is_bot else "User", base_ref="main", head_ref=change.head_ref,
             head_repository=self._head_repository(rng, person), is_from_fork=not person.is_member,
-            head_sha=_sha(self.name, position, "head"), commits=change.commits,
+            head_sha=_sha(self._layout.repository, position, "head"), commits=change.commits,
             additions=sum(file.additions for file in change.files),
             deletions=sum(file.deletions for file in change.files),
             changed_files=len(change.files), files=change.files,
@@ -158,7 +158,7 @@ class SimulatedRepository:
             updated_at=_time_of(self._schedule.updated[position]),
             merged_at=_time_of(closed) if is_merged else None,
             closed_at=_time_of(closed) if closed else None,
-            merge_commit_sha=_sha(self.name, position, "merge") if is_merged else None,
+            merge_commit_sha=_sha(self._layout.repository, position, "merge") if is_merged else None,
         )
 
 
