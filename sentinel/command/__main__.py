@@ -180,7 +180,7 @@ def _told(error: Exception) -> int:
     from sentinel.errors import SentinelError
 
     if isinstance(error, SentinelError):
-        click.echo(f"\n{visible_lines(str(error))}", err=True)
+        click.echo(visible_lines(str(error)), err=True)
         return error.exit_code
     traceback.print_exception(error)
     return BUG

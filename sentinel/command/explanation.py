@@ -4,15 +4,18 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sentinel.command.ranked_list import facts_of, place_in_repository, shown_percentile
+from sentinel.command.printing import print_hanging
+from sentinel.command.ranked_list import LONGEST_TITLE, facts_of, place_in_repository
 from sentinel.command.safe_text import visible
-from sentinel.command.verdicts import Verdict
+from sentinel.command.verdicts import Reason, Verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 COLUMN_HEIGHTS = " ▁▂▃▄▅▆▇█"
-BAR_WIDTH, HISTOGRAM_WIDTH, NARROWEST = 14, 60, 20
+BAR_WIDTH, HISTOGRAM_WIDTH, NARROWEST = 12, 60, 20
+REASON_INDENT = 2 + BAR_WIDTH + 9
 SMALLEST_SCORE = 1e-9  # the scale of the histogram is logarithmic
 
 
@@ -20,18 +23,21 @@ def print_explanation(console: "Console", verdict: Verdict, scores: Sequence[flo
     """Print the verdict, its reasons with bars, and the histogram of the repository's scores."""
     from rich.text import Text
 
-    console.print(Text(visible(verdict.name), style="bold"), Text(visible(verdict.title or "(no title)", 200)))
-    console.print(Text(facts_of(verdict), style="dim"))
-    console.print(Text(*place_in_repository(verdict)))
+    print_hanging(console, Text.assemble((visible(verdict.name), "bold"), "  ", place_in_repository(verdict)))
+    print_hanging(console, Text(visible(verdict.title or "(no title)", LONGEST_TITLE)))
+    print_hanging(console, Text(facts_of(verdict), style="dim"))
     if verdict.warm_up:
-        console.print("the history of this repository knew too little when it was opened: take this lightly")
-    console.print("\nunusual here, because" if verdict.reasons else "\nnothing about it stands out")
-    _print_reasons(console, verdict)
+        print_hanging(console, Text("opened when the history here was still too short to know what is usual"))
+    console.print("\nunusual here, because\n" if verdict.reasons else "\nno single thing about it stands out")
+    largest = max((reason.contribution for reason in verdict.reasons), default=0.0)
+    for reason in verdict.reasons:
+        print_hanging(console, _reason_line(reason, largest), REASON_INDENT)
+    console.print(f"\nscores of {len(scores):,} pull requests of {visible(verdict.repository)}\n",
+                  markup=False, highlight=False)
     width = max(NARROWEST, min(HISTOGRAM_WIDTH, console.width - 4))
-    console.print(f"\nscores of {len(scores):,} pull requests of {visible(verdict.repository)}")
     for line in histogram(scores, verdict.score, verdict.threshold, width):
-        console.print(f"  {line}", markup=False, highlight=False, no_wrap=True)
-    console.print(Text(f"\nmodel version {model_version}", style="dim"))
+        console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+    console.print(Text(f"\nmodel version {visible(model_version)}", style="dim"), soft_wrap=True)
 
 
 def histogram(scores: Sequence[float], score: float, threshold: float, width: int) -> list[str]:
@@ -61,22 +67,12 @@ def contribution_bar(contribution: float, largest: float, width: int = BAR_WIDTH
     return "█" * max(round(share * width), 1 if contribution > 0 else 0)
 
 
-def _print_reasons(console: "Console", verdict: Verdict) -> None:
-    from rich.table import Table
+def _reason_line(reason: Reason, largest: float) -> "Text":
     from rich.text import Text
 
-    largest = max((reason.contribution for reason in verdict.reasons), default=0.0)
-    table = Table.grid(padding=(0, 1))
-    table.add_column(width=BAR_WIDTH)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(ratio=1)
-    for reason in verdict.reasons:
-        bar = Text(contribution_bar(reason.contribution, largest), style="cyan")
-        sentence = Text(visible(reason.sentence))
-        if not math.isnan(reason.percentile):
-            sentence.append(f"  (above {shown_percentile(reason.percentile)} % here)", style="dim")
-        table.add_row(bar, f"{reason.contribution:.2f}", sentence)
-    console.print(table)
+    bar = f"{contribution_bar(reason.contribution, largest):<{BAR_WIDTH}}"
+    line = Text.assemble("  ", (bar, "cyan"), f"{reason.contribution:>7.2f}  ", visible(reason.sentence))
+    return line
 
 
 def _logarithm(value: float) -> float:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from sentinel.command.printing import print_hanging
 from sentinel.command.safe_text import visible
-from sentinel.command.verdicts import Verdict
+from sentinel.command.verdicts import Reason, Verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,32 +16,37 @@ if TYPE_CHECKING:
 
 REASONS_SHOWN = 3
 LONGEST_TITLE, LONGEST_AUTHOR = 100, 39  # GitHub's own limit of a login
+INDENT, BULLET_INDENT = 5, 7
 
 
 def print_ranked_list(console: "Console", verdicts: Sequence[Verdict]) -> None:
     """Print each pull request with its place, its size and why it is unusual."""
     if not verdicts:
-        console.print("no pull request to rank: every repository's history is still too short")
+        console.print("no pull request to rank: the history is still too short to know what is usual")
     for place, verdict in enumerate(verdicts, start=1):
-        for line in ranked_lines(place, verdict):
-            console.print(line, highlight=False)
+        for line, indent in ranked_lines(place, verdict):
+            print_hanging(console, line, indent)
         console.print()
 
 
-def ranked_lines(place: int, verdict: Verdict) -> Iterator["Text"]:
-    """Yield the lines of one pull request."""
-    from rich.padding import Padding
+def ranked_lines(place: int, verdict: Verdict) -> Iterator[tuple["Text", int]]:
+    """Yield the lines of one pull request, each with the indent of its continuation."""
     from rich.text import Text
 
-    heading = Text(f"{place:>3}  ")
-    heading.append(visible(verdict.name), style="bold")
-    heading.append("  ")
-    heading.append(*place_in_repository(verdict))
-    yield heading
-    yield Padding(Text(visible(verdict.title or "(no title)", LONGEST_TITLE)), (0, 0, 0, 5))
-    yield Padding(Text(facts_of(verdict), style="dim"), (0, 0, 0, 5))
+    place_here, style = place_in_repository(verdict)
+    heading = Text.assemble(f"{place:>3}  ", (visible(verdict.name), "bold"), "  ", (place_here, style))
+    yield heading, INDENT
+    yield Text(" " * INDENT + visible(verdict.title or "(no title)", LONGEST_TITLE)), INDENT
+    yield Text(" " * INDENT).append(facts_of(verdict), "dim"), INDENT
     for reason in verdict.reasons[:REASONS_SHOWN]:
-        yield Padding(Text.assemble(("• ", "cyan"), visible(reason.sentence)), (0, 0, 0, 5))
+        yield bullet(reason), BULLET_INDENT
+
+
+def bullet(reason: Reason) -> "Text":
+    """Return a reason as one line of a list."""
+    from rich.text import Text
+
+    return Text.assemble(" " * INDENT, ("• ", "cyan"), visible(reason.sentence))
 
 
 def place_in_repository(verdict: Verdict) -> tuple[str, str]:
