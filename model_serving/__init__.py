@@ -1,0 +1,1 @@
+"""Score one pull request after another over HTTP, with reasons, and show the ranked list."""

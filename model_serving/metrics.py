@@ -1,0 +1,33 @@
+"""Prometheus metrics, right under several workers: each writes its own files, one answers for all."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+
+class Metrics:
+    """The scorer's metrics; with a folder they are shared by all processes that write into it.
+
+    prometheus_client looks at PROMETHEUS_MULTIPROC_DIR when it is imported: set it before this module is.
+    """
+
+    def __init__(self, shared_folder: str | None = None) -> None:
+        """Create the metrics in a registry of their own."""
+        self._shared_folder = shared_folder
+        self._registry = CollectorRegistry()
+        self.requests = Counter("sentinel_serving_requests_total", "Requests answered.",
+                                ("route", "method", "status"), registry=self._registry)
+        self.seconds = Histogram("sentinel_serving_request_seconds", "Time to answer, from the first byte read.",
+                                 ("route",), buckets=SECONDS, registry=self._registry)
+        self.turned_away = Counter("sentinel_serving_turned_away_total", "Requests refused because of overload.",
+                                   registry=self._registry)
+        self.is_ready = Gauge("sentinel_serving_ready", "Workers with a model that answers.",
+                              multiprocess_mode="livesum", registry=self._registry)
+
+    def exposition(self) -> bytes:
+        """Return all metrics as text."""
+        if self._shared_folder is None:
+            return generate_latest(self._registry)
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry, self._shared_folder)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)

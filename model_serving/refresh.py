@@ -1,0 +1,74 @@
+"""Look for a newer champion: in a process of its own, with a budget, one at a time per machine."""
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import orjson
+
+from model_serving.champion_copy import Attempt, ChampionFolder
+from model_serving.settings import ServingSettings
+from sentinel.logs import get_logger
+from sentinel.settings import environment_of
+
+COPY_OPTION = "--copy-champion"
+SOONER_SECONDS = 10.0  # between attempts as long as no model is there at all
+
+
+def start_copying(settings: ServingSettings) -> subprocess.Popen[bytes]:
+    """Start the process that copies the champion; `finish_copying` waits for it."""
+    safe_path = ["-P"] if sys.flags.safe_path else []
+    return subprocess.Popen(
+        [sys.executable, *safe_path, "-m", "model_serving", COPY_OPTION],
+        env={**os.environ, **environment_of(settings)},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )
+
+
+def finish_copying(settings: ServingSettings, copying: subprocess.Popen[bytes]) -> Attempt:
+    """Wait at most for the budget, keep and return what came of it."""
+    try:
+        output, _ = copying.communicate(timeout=settings.fetch_budget_seconds)
+        attempt = Attempt(_now(), copying.returncode == 0, _last_words(output, copying.returncode))
+    except subprocess.TimeoutExpired:
+        attempt = Attempt(_now(), False, f"no answer from MLflow and the object store in "
+                          f"{settings.fetch_budget_seconds:g} s; check that they run")
+    finally:
+        copying.kill()
+        copying.wait()
+    if not attempt.is_good:
+        get_logger().warning("model_serving.refresh_failed", text=attempt.text)
+    ChampionFolder(settings.champion_folder).save_attempt(attempt)
+    return attempt
+
+
+def refresh(settings: ServingSettings) -> Attempt | None:
+    """Look for a newer champion now; None where another process of this machine is at it."""
+    with ChampionFolder(settings.champion_folder).locked() as is_ours:
+        return finish_copying(settings, start_copying(settings)) if is_ours else None
+
+
+def is_refresh_due(settings: ServingSettings, has_champion: bool) -> bool:
+    """Tell whether the last attempt of any process of this machine is long enough ago."""
+    attempt = ChampionFolder(settings.champion_folder).last_attempt()
+    if attempt is None:
+        return True
+    age_seconds = (datetime.now(UTC) - datetime.fromisoformat(attempt.at)).total_seconds()
+    wait_seconds = settings.refresh_seconds if has_champion else min(SOONER_SECONDS, settings.refresh_seconds)
+    return not 0 <= age_seconds < wait_seconds
+
+
+def _last_words(output: bytes, code: int) -> str:
+    for line in reversed(output.splitlines()):
+        try:
+            event = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            continue
+        if isinstance(event, dict) and ("text" in event or "copy" in event):
+            return str(event.get("text") or event.get("copy"))
+    return f"copying the champion ended with code {code} and without a word"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

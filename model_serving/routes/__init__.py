@@ -1,0 +1,1 @@
+"""The paths that the scorer answers, by purpose."""

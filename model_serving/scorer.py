@@ -1,0 +1,154 @@
+"""The champion in memory, with its histories; and the one place where it is swapped for a newer one."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_serving.champion_copy import MODEL, QUANTILES, VERDICTS, Attempt, ChampionFacts, ChampionFolder
+from model_serving.problems import not_ready
+from model_serving.verdict_table import VerdictTable
+from sentinel.errors import CorruptFileError, DataUnusableError, FingerprintError, SentinelError
+from sentinel.features import FEATURE_NAMES, feature_fingerprint
+from sentinel.features.probes import probes
+from sentinel.history import RepositoryHistory
+from sentinel.logs import get_logger
+from sentinel.model import AnomalyModel
+from sentinel.pull_request import PullRequest
+from sentinel.verdict import Verdict, make_verdicts
+
+UNKNOWN_REPOSITORY = "This repository is unknown to the model: compared with all repositories together."
+WARM_UP = "This repository's history is still too short to say what is usual here."
+FILES_UNKNOWN = "The changed files are unknown: send them under `files` for a fuller verdict."
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """One model with the histories that belong to it; everything that an answer depends on."""
+
+    facts: ChampionFacts
+    model: AnomalyModel
+    histories: Mapping[str, RepositoryHistory]  # by repository in lower case, as GitHub compares names
+    verdicts: VerdictTable | None
+    quantiles: NDArray[np.float32]  # (n_repositories, n_features, n_quantiles), for drawing
+
+    def score(self, pull_requests: Sequence[PullRequest]) -> list[Verdict]:
+        """Score each as if it were opened now; no history changes."""
+        histories = [self._history_of(one.repository) for one in pull_requests]
+        X = np.array([history.features(one) for history, one in zip(histories, pull_requests)], dtype=np.float64)
+        return make_verdicts(
+            self.model, [history.repository for history in histories], [one.number for one in pull_requests],
+            [not history.is_warm for history in histories], X,
+        )
+
+    def notes(self, pull_request: PullRequest) -> list[str]:
+        """Say what limits a verdict, in sentences."""
+        history = self.histories.get(pull_request.repository.lower())
+        notes = [UNKNOWN_REPOSITORY] if history is None else [] if history.is_warm else [WARM_UP]
+        return notes if pull_request.files is not None else [*notes, FILES_UNKNOWN]
+
+    def usual_values(self, repository: str, feature: str) -> NDArray[np.float32] | None:
+        """Return ascending quantiles of a feature in `repository`, or None where none were ever seen."""
+        if repository not in self.facts.histories or feature not in self.facts.feature_names:
+            return None
+        repositories, features = list(self.facts.histories), self.facts.feature_names
+        quantiles = self.quantiles[repositories.index(repository), features.index(feature)]
+        return None if np.isnan(quantiles).any() else quantiles
+
+    def _history_of(self, repository: str) -> RepositoryHistory:
+        return self.histories.get(repository.lower()) or RepositoryHistory(repository)
+
+
+def load_champion(folder: ChampionFolder) -> Champion:
+    """Load and try the copy in use; raises NotFoundError, CorruptFileError or FingerprintError."""
+    facts = folder.facts()
+    model = AnomalyModel.from_bytes(folder.read(facts, MODEL))
+    expected = feature_fingerprint()
+    model.check_fingerprint(expected)
+    if facts.feature_fingerprint != expected or facts.feature_names != FEATURE_NAMES:
+        raise FingerprintError(f"histories of {facts.features_run_id}: features of fingerprint "
+                               f"{facts.feature_fingerprint}, but this code computes {expected}; "
+                               "run spark_preprocess and ml_training again")
+    histories = {}
+    for repository, file in facts.histories.items():
+        histories[repository.lower()] = RepositoryHistory.from_bytes(folder.read(facts, file))
+    verdicts = VerdictTable.from_bytes(folder.read(facts, VERDICTS)) if VERDICTS in facts.files else None
+    champion = Champion(facts, model, histories, verdicts, _read_quantiles(folder.read(facts, QUANTILES)))
+    check_probes(champion)
+    return champion
+
+
+def check_probes(champion: Champion) -> None:
+    """Score the built-in records; raises DataUnusableError unless each gets a finite score."""
+    verdicts = champion.score([record.pull_request for record in probes()])
+    n_bad = sum(not (np.isfinite(verdict.score) and 0 <= verdict.percentile <= 100) for verdict in verdicts)
+    if n_bad:
+        raise DataUnusableError(f"model {champion.model.version}: {n_bad} of {len(verdicts)} probe records get "
+                                "no finite score; train it again")
+
+
+class Scorer:
+    """Hold the champion in use; a newer one takes over only after it was loaded and tried."""
+
+    def __init__(self, folder: Path) -> None:
+        """Begin without a champion."""
+        self.folder = ChampionFolder(folder)
+        self.reason = "no champion was loaded yet"  # why there is none, or why the newer one was refused
+        self._champion: Champion | None = None
+        self._seen: str | None = None  # the last copy that was tried, good or bad
+
+    @property
+    def champion(self) -> Champion:
+        """Return the champion; raises a 503 with the reason where there is none."""
+        if self._champion is None:
+            raise not_ready(self.reason)
+        return self._champion
+
+    @property
+    def has_champion(self) -> bool:
+        """Tell whether requests can be answered."""
+        return self._champion is not None
+
+    def load(self) -> bool:
+        """Try the copy in use; whatever is wrong with it, the champion of before stays. Tell whether it took over."""
+        try:
+            champion = load_champion(self.folder)
+        except SentinelError as error:
+            self._refuse(str(error))
+            return False
+        self._champion, self._seen, self.reason = champion, champion.facts.name, ""
+        get_logger().info("model_serving.champion_loaded", copy=champion.facts.name,
+                          model_version=champion.model.version, n_repositories=len(champion.histories))
+        return True
+
+    def load_newer(self) -> bool:
+        """Load the copy in use if it was not tried before; tell whether it took over."""
+        name = self.folder.current_name()
+        return name is not None and name != self._seen and self.load()
+
+    def reopen_model(self) -> None:
+        """Open the model's session anew; a session does not survive a fork."""
+        if self._champion is not None:
+            content = self.folder.read(self._champion.facts, MODEL)
+            self._champion = replace(self._champion, model=AnomalyModel.from_bytes(content))
+
+    def last_attempt(self) -> Attempt | None:
+        """Return what MLflow last answered to any worker of this machine."""
+        return self.folder.last_attempt()
+
+    def _refuse(self, reason: str) -> None:
+        self.reason = reason
+        self._seen = self.folder.current_name()
+        get_logger().error("model_serving.champion_refused", text=reason, copy=self._seen,
+                           kept=self._champion.facts.name if self._champion else None)
+
+
+def _read_quantiles(content: bytes) -> NDArray[np.float32]:
+    try:
+        quantiles: NDArray[np.float32] = np.load(io.BytesIO(content), allow_pickle=False)
+    except ValueError as error:
+        raise CorruptFileError(f"{QUANTILES}: {error}; delete the folder, it will be copied again") from error
+    return quantiles
