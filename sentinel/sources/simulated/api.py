@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import orjson
 
@@ -162,7 +162,7 @@ class SimulatedGitHub:
             return to_answer({"message": "Not Found", "status": "404"}, 404)
         old = f"{parts[1]}/{parts[2]}"
         if old in self.renamed:
-            location = f"{origin}/repos/{self.renamed[old]}/{'/'.join(parts[3:])}".rstrip("/")
+            location = "/".join([origin, "repos", self.renamed[old], *parts[3:]]) + f"?{urlencode(query)}"
             return to_answer({"message": "Moved Permanently", "url": location}, 301, {"Location": location})
         repository = self._find_repository({"owner": parts[1], "name": parts[2]})
         if repository is None:

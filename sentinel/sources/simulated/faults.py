@@ -27,6 +27,7 @@ class Fault(StrEnum):
     BAD_CREDENTIALS = "401"
     SSO_REQUIRED = "403 because the organisation enforces SAML"
     REDIRECT_ELSEWHERE = "302 to another host"
+    LINK_ELSEWHERE = "200 whose link to the next page leads to another host"
     FORBIDDEN_FORK = "200 with one head repository that the token may not see"
     LOST_NODE = "200 with one pull request nulled by an error"
     REFUSED_CURSOR = "200 whose GraphQL error is a cursor no longer valid"

@@ -18,6 +18,7 @@ from sentinel.sources.simulated.faults import Fault
 
 HTML = {"Content-Type": "text/html"}
 DRIPS = 400
+ELSEWHERE = "http://elsewhere.example.invalid/pulls?page=2"
 FIRST_NODE = ("repository", "pullRequests", "nodes", 0)
 ABUSE_PAGE = b"<html><body>You have triggered an abuse detection mechanism.</body></html>"
 SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
@@ -101,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
             Fault.ABUSE_PAGE: Answer(403, ABUSE_PAGE, HTML),
             Fault.BAD_CREDENTIALS: to_answer({"message": "Bad credentials", "status": "401"}, 401),
             Fault.SSO_REQUIRED: to_answer({"message": SSO}, 403, {"X-GitHub-SSO": "required"}),
-            Fault.REDIRECT_ELSEWHERE: to_answer({}, 302, {"Location": "http://elsewhere.example.invalid/"}),
+            Fault.REDIRECT_ELSEWHERE: to_answer({}, 302, {"Location": ELSEWHERE}),
             Fault.REFUSED_CURSOR: refused_cursor("old"),
             Fault.RATE_LIMITED: to_answer({"errors": [graphql_error("RATE_LIMIT", "API rate limit exceeded")]}, 200,
                                           {"X-RateLimit-Remaining": "0"}),
@@ -141,6 +142,8 @@ def _spoiled(answer: Answer, fault: Fault) -> Answer:
     """Return a good answer with something wrong inside."""
     if fault is Fault.BROKEN_JSON:
         return Answer(answer.status, answer.body[:len(answer.body) // 2], answer.headers)
+    if fault is Fault.LINK_ELSEWHERE:
+        return Answer(200, answer.body, dict(answer.headers) | {"Link": f'<{ELSEWHERE}>; rel="next"'})
     content = orjson.loads(answer.body)
     data = content.get("data") or {}
     nodes = ((data.get("repository") or {}).get("pullRequests") or {}).get("nodes") or []
