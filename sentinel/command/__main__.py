@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -26,11 +27,16 @@ DATA_OPTION = click.option(
     metavar="DIR", help="Folder of all state; safe to delete.")
 
 
-def main() -> int:
-    """Run the command; return its exit code."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code. `arguments` are those of this process where none are given."""
     raise_on_signals()
     try:
-        return int(commands.main(standalone_mode=False, prog_name="sentinel") or 0)
+        with commands.make_context("sentinel", list(sys.argv[1:] if arguments is None else arguments)) as context:
+            commands.invoke(context)
+            sys.stdout.flush()
+        return 0
+    except click.exceptions.Exit as end:  # of --help and --version
+        return end.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return 0
@@ -40,7 +46,7 @@ def main() -> int:
     except (KeyboardInterrupt, click.Abort) as error:
         click.echo("\nstopped; nothing half-written counts, the same command goes on from here", err=True)
         return STOPPED if isinstance(error, Terminated) else INTERRUPTED
-    except BrokenPipeError:
+    except BrokenPipeError:  # as in `sentinel top | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
@@ -60,7 +66,7 @@ def commands() -> None:
     """
 
 
-@commands.command()
+@commands.command(short_help="Run the four stages and rank the pull requests.")
 @click.option("--source", "sources", multiple=True, metavar="URI", default=("simulated:",), show_default=True,
               help="Where pull requests come from; give it again for more.")
 @DATA_OPTION
@@ -114,7 +120,7 @@ def top(repository: str | None, limit: int, as_json: bool, folder: Path) -> None
         print_ranked_list(_console(), ranked)
 
 
-@commands.command()
+@commands.command(short_help="Say why one pull request is unusual.")
 @click.argument("pull_request", metavar="OWNER/NAME#N")
 @DATA_OPTION
 def explain(pull_request: str, folder: Path) -> None:
@@ -133,7 +139,7 @@ def explain(pull_request: str, folder: Path) -> None:
     print_explanation(_console(), verdict, verdicts.scores(repository), verdicts.model_version)
 
 
-@commands.command()
+@commands.command(short_help="Score one pull request from a file.")
 @click.argument("file", type=click.File("rb"), metavar="FILE")
 @click.option("--url", metavar="URL", help="Address of a scorer; by default one of this machine.")
 @click.option("--json", "as_json", is_flag=True, help="The scorer's answer as it is.")

@@ -116,11 +116,12 @@ def read_newest_verdicts(store: ObjectStore) -> Verdicts:
                             "of an earlier run with --data DIR")
     name = max(names, key=_natural_order)
     try:
-        table = pyarrow.parquet.read_table(BytesIO(store.get_bytes(name)), columns=list(COLUMNS))
+        file = pyarrow.parquet.ParquetFile(BytesIO(store.get_bytes(name)))
+        missing = [column for column in COLUMNS if column not in file.schema_arrow.names]
+        table = file.read([column for column in COLUMNS if column not in missing])
     except pyarrow.ArrowException as error:
         raise CorruptFileError(f"{store.uri}/{name}: no verdicts of this version ({error}); "
                                "do `sentinel run` again") from error
-    missing = [column for column in COLUMNS if column not in table.column_names]
     if missing:
         raise CorruptFileError(f"{store.uri}/{name}: no column {', '.join(missing)}; do `sentinel run` again")
     return Verdicts(name.removeprefix(VERDICTS).removesuffix(ENDING), table)
