@@ -1,6 +1,6 @@
 """Fetch pull requests from every source, page by page, into MongoDB."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,60 +47,101 @@ def fetch_all(settings: DataFetchSettings) -> dict[str, Any]:
     DataUnusableError when more records were rejected than settings allow.
     """
     stopping, counts = Stopping(), FetchCounts()
-    progress = Progress("data_fetch", "pull_requests")
     with open_pull_request_store(settings) as store:
         store.prepare()
+        run = FetchRun(settings, store, stopping, counts)
         for uri in settings.sources:
-            fetch_source(uri, settings, store, stopping, counts, progress)
+            run.fetch_source(uri)
     facts = {"sources": len(settings.sources), **counts.facts()}
     get_logger().info("data_fetch.counted", **facts)
-    _check_rejected_share(counts, settings.max_rejected_share)
-    _raise_worst(counts.failures)
+    _raise_worst([*(error for _, error in counts.failures), *_rejected_too_many(counts, settings.max_rejected_share)])
     return facts
 
 
-def fetch_source(uri: str, settings: DataFetchSettings, store: PullRequestStore, stopping: Stopping,
-                 counts: FetchCounts, progress: Progress) -> None:
-    """Store what is new in one source; its failure is counted, MongoDB's is raised."""
-    before = counts.read
-    for page in _pages_until_failure(uri, settings, _cursors(store, uri, settings.full), counts):
-        with stopping.put_off():
-            counts.add(page, store.save_page(page))
+class FetchRun:
+    """One run over the sources, with what they share."""
+
+    def __init__(self, settings: DataFetchSettings, store: PullRequestStore, stopping: Stopping,
+                 counts: FetchCounts) -> None:
+        """Begin with nothing read; `counts` is added to."""
+        self._settings, self._store, self._stopping, self._counts = settings, store, stopping, counts
+        self._progress = Progress("data_fetch", "pull_requests")
+
+    def fetch_source(self, uri: str) -> None:
+        """Store what is new in one source; its failure is counted, MongoDB's is raised."""
+        counts, before = self._counts, self._counts.read
+        cursors = SavedCursors(self._store, uri, self._settings.full)
+        try:
+            for page in self._pages(uri, cursors):
+                self._progress.total = None if page.total is None else before + page.total
+                self._store_page(uri, page)
+        except SourceFailure as failure:
+            counts.failures.append((uri, failure.error))
+            get_logger().error("data_fetch.source_failed", source=uri, error=type(failure.error).__name__,
+                               text=str(failure.error))
+        else:
+            _tell_read(uri, counts.read - before, cursors.is_resumed)
+
+    def _pages(self, uri: str, cursors: "SavedCursors") -> Iterator[Page]:
+        try:
+            with open_source(uri, self._settings) as source:
+                yield from source.pages(cursors)
+        except StoppedError:
+            raise
+        except SentinelError as error:
+            raise SourceFailure(error) from error
+
+    def _store_page(self, uri: str, page: Page) -> None:
+        """Store a page, then how far the source is read, in this order: a kill between them repeats the page."""
+        with self._stopping.put_off():
+            self._counts.add(page, self._store.save_page(page))
             if page.cursor is not None:
-                store.save_cursor(uri, page.repository, page.cursor)
-        progress.total = None if page.total is None else before + page.total
-        progress.advance(len(page.records))
-    event = get_logger().info if counts.read > before else get_logger().warning
-    event("data_fetch.source_read", source=uri, read=counts.read - before)
+                self._store.save_cursor(uri, page.repository, page.cursor)
+        self._progress.advance(len(page.records))
 
 
-def _pages_until_failure(uri: str, settings: DataFetchSettings, saved_cursor: Callable[[str], Cursor | None],
-                         counts: FetchCounts) -> Iterator[Page]:
-    try:
-        with open_source(uri, settings) as source:
-            yield from source.pages(saved_cursor)
-    except StoppedError:
-        raise
-    except SentinelError as error:
-        counts.failures.append((uri, error))
-        get_logger().error("data_fetch.source_failed", source=uri, error=type(error).__name__, text=str(error))
+class SourceFailure(Exception):
+    """Carries the error of a source past MongoDB's, which is no source's fault."""
+
+    def __init__(self, error: SentinelError) -> None:
+        """Keep the error."""
+        super().__init__(str(error))
+        self.error = error
 
 
-def _cursors(store: PullRequestStore, uri: str, full: bool) -> Callable[[str], Cursor | None]:
-    return lambda repository: None if full else store.saved_cursor(uri, repository)
+class SavedCursors:
+    """How far earlier runs came, per repository; nothing where everything is to be read again."""
+
+    def __init__(self, store: PullRequestStore, uri: str, full: bool) -> None:
+        """Look up the cursors of `uri` when asked."""
+        self.is_resumed = False
+        self._store, self._uri, self._full = store, uri, full
+
+    def __call__(self, repository: str) -> Cursor | None:
+        """Return the cursor of `repository`, or None."""
+        found = None if self._full else self._store.saved_cursor(self._uri, repository)
+        self.is_resumed = self.is_resumed or found is not None
+        return found
 
 
-def _check_rejected_share(counts: FetchCounts, max_share: float) -> None:
+def _tell_read(uri: str, read: int, is_resumed: bool) -> None:
+    if read or is_resumed:
+        get_logger().info("data_fetch.source_read", source=uri, read=read, is_resumed=is_resumed)
+    else:
+        get_logger().warning("data_fetch.source_empty", source=uri,
+                             text="no pull request found there; check that this is the source you meant")
+
+
+def _rejected_too_many(counts: FetchCounts, max_share: float) -> Iterator[SentinelError]:
     rejected = counts.stored.rejected
     if counts.read and rejected / counts.read > max_share:
-        raise DataUnusableError(
+        yield DataUnusableError(
             f"{rejected} of {counts.read} records could not be read, more than the allowed share of {max_share:g}; "
             "the good ones are stored, the others are in rejected_pull_requests with their reasons. Mend the source, "
             "or set SENTINEL_MAX_REJECTED_SHARE higher")
 
 
-def _raise_worst(failures: list[tuple[str, SentinelError]]) -> None:
-    if failures:
-        worst = max((error for _, error in failures), key=lambda error: LEAST_URGENT_FIRST.index(error.exit_code))
-        text = "\n".join(f"{uri}: {error}" for uri, error in failures)
-        raise type(worst)(text) from worst
+def _raise_worst(errors: list[SentinelError]) -> None:
+    if errors:
+        worst = max(errors, key=lambda error: LEAST_URGENT_FIRST.index(error.exit_code))
+        raise type(worst)("\n".join(map(str, errors))) from worst

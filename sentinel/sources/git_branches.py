@@ -44,7 +44,7 @@ class BranchReader:
 
     def __init__(self, stream: IO[bytes]) -> None:
         """Read `stream`, the output of `git log` with BRANCH_OPTIONS."""
-        self._commits = _commits(stream)
+        self._commits = map(_commit, read_fields(stream))
 
     def read(self, first_parent: str, merge: str) -> Branch:
         """Return the branch between the two; call it in the order of the history."""
@@ -59,13 +59,14 @@ class BranchReader:
         raise CorruptFileError(f"merge {merge} is not in the history any more; the repository changed, run this again")
 
 
-def _commits(stream: IO[bytes]) -> Iterator[tuple[str, int, Author]]:
+def read_fields(stream: IO[bytes]) -> Iterator[bytes]:
+    """Yield what stands between the NULs of a stream."""
     rest = b""
     while chunk := stream.read(READ_BYTES):
-        *lines, rest = (rest + chunk).split(b"\0")
-        yield from map(_commit, lines)
+        *fields, rest = (rest + chunk).split(b"\0")
+        yield from fields
     if rest:
-        yield _commit(rest)
+        yield rest
 
 
 def _commit(line: bytes) -> tuple[str, int, Author]:

@@ -13,7 +13,7 @@ share, addresses would be personal data.
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,10 +21,11 @@ from typing import Any, Protocol
 
 from sentinel.errors import NotFoundError, RecordError
 from sentinel.pull_request import PullRequestRecord, parse_pull_request
-from sentinel.sources.git_branches import BRANCH_OPTIONS, Author, Branch, BranchReader
-from sentinel.sources.git_log import LOG_OPTIONS, PATCH_OPTIONS, LogFormat, LoggedCommit
+from sentinel.sources.git_branches import Author
+from sentinel.sources.git_landed import Landed, count_landed, landed_commits
+from sentinel.sources.git_log import LoggedCommit
 from sentinel.sources.git_process import GitRepository
-from sentinel.sources.git_titles import SEARCHES, Mention, read_mention
+from sentinel.sources.git_titles import Mention
 from sentinel.sources.page import Cursor, Page, RejectedRecord, shown_raw
 
 PAGE_RECORDS = 200
@@ -35,7 +36,6 @@ NO_NAME = re.compile(r"[^\w.-]+")
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 DIGITS = re.compile(r"\d{1,15}")
 NOREPLY = re.compile(r"(?:\d+\+)?(?P<login>[^@+]+)@users\.noreply\.github\.com", re.IGNORECASE)
-SEARCH_OPTIONS = ("--extended-regexp", *(f"--grep={search}" for search in SEARCHES))
 
 
 class GitSettings(Protocol):
@@ -73,10 +73,8 @@ class GitHistorySource:
         begin = self._begin(saved_cursor(self._names.repository), head)
         if begin == head:
             return
-        span = head if begin is None else f"{begin}..{head}"
-        total = self._git.ask("rev-list", "--count", "--first-parent", *SEARCH_OPTIONS, span, "--")
-        page = _PageInHand(self._names, None if total is None else int(total))
-        for landed in self._landed(span):
+        page = _PageInHand(self._names, count_landed(self._git, begin, head))
+        for landed in landed_commits(self._git, begin, head, self._with_patches):
             page.add(landed)
             if page.is_full:
                 yield page.take(self._cursor(landed.commit.sha))
@@ -93,26 +91,6 @@ class GitHistorySource:
     def _cursor(self, commit: str) -> Cursor:
         return {"commit": commit, "patches": self._with_patches}
 
-    def _landed(self, span: str) -> Iterator["_Landed"]:
-        """Yield each commit that names a pull request, once it is certain that git wrote it to the end."""
-        log_format, branches, complete = LogFormat(), None, None
-        options = [*LOG_OPTIONS, *(PATCH_OPTIONS if self._with_patches else ()), *SEARCH_OPTIONS, log_format.option]
-        with ExitStack() as streams:
-            log = streams.enter_context(self._git.stream(*options, span, "--"))
-            for commit in log_format.commits(log):
-                if complete is not None:
-                    yield complete
-                    complete = None
-                mention, branch = read_mention(commit.message), Branch()
-                if mention is not None and len(commit.parents) > 1:
-                    branches = branches or BranchReader(
-                        streams.enter_context(self._git.stream(*BRANCH_OPTIONS, span, "--")))
-                    branch = branches.read(commit.parents[0], commit.sha)
-                if mention is not None:
-                    complete = _Landed(commit, mention, branch)
-        if complete is not None:
-            yield complete
-
 
 @dataclass(frozen=True, slots=True)
 class _Names:
@@ -122,13 +100,6 @@ class _Names:
     is_hosted: bool
     head: str
     base_ref: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Landed:
-    commit: LoggedCommit
-    mention: Mention
-    branch: Branch
 
 
 class _PageInHand:
@@ -145,7 +116,7 @@ class _PageInHand:
         n_read = len(self._records) + len(self._rejected)
         return n_read >= PAGE_RECORDS or self._patch_characters >= PAGE_PATCH_CHARACTERS
 
-    def add(self, landed: _Landed) -> None:
+    def add(self, landed: Landed) -> None:
         try:
             if landed.commit.problem is not None:
                 raise RecordError(landed.commit.problem)
@@ -178,7 +149,7 @@ def _read_names(git: GitRepository) -> _Names:
     return _Names(repository, url is not None, head, base_ref and base_ref.removeprefix("origin/"))
 
 
-def _to_payload(landed: _Landed, names: _Names) -> dict[str, Any]:
+def _to_payload(landed: Landed, names: _Names) -> dict[str, Any]:
     """Write the pull request in GitHub's REST shape."""
     commit, mention, branch = landed.commit, landed.mention, landed.branch
     landed_at = _seconds(commit.committed_at)

@@ -23,6 +23,11 @@ SAFE_CONFIGURATION = (
 )
 STOP_SECONDS = 5.0
 
+
+class MissingObjectError(CorruptFileError):
+    """Name a clone in which some content is not there."""
+
+
 # What git says on standard error, the error it becomes, and what to do next.
 KNOWN_FAILURES: tuple[tuple[str, type[SentinelError], str], ...] = (
     ("dubious ownership", PermissionDeniedError,
@@ -30,9 +35,9 @@ KNOWN_FAILURES: tuple[tuple[str, type[SentinelError], str], ...] = (
     ("not a git repository", NotFoundError, "no git repository there; name the top folder of a clone"),
     ("unrecognized argument", SettingsError, "this git is too old; 2.31 or newer is needed"),
     ("Permission denied", PermissionDeniedError, "not allowed to read it; check its permissions"),
-    ("unable to read", CorruptFileError, "objects are missing or damaged; clone it again, without --filter"),
     ("could not fetch", CorruptFileError, "objects are missing (a partial clone); clone it again, without --filter"),
     ("not allowed", CorruptFileError, "objects are missing (a partial clone); clone it again, without --filter"),
+    ("unable to read", MissingObjectError, "objects are missing or damaged; clone it again"),
 )
 
 
