@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ from pyspark.serializers import UTF8Deserializer, read_int
 from pyspark.sql import SparkSession
 
 from sentinel.errors import FixNeededError, SentinelError, UnavailableError
+from sentinel.logs import get_logger
 from spark_preprocess.java import find_java
 from spark_preprocess.settings import SparkPreprocessSettings
 
@@ -44,7 +46,7 @@ def run_on_spark(settings: SparkPreprocessSettings, environment: MutableMapping[
     `environment` is that of this process, because pyspark reads it; it is left as it was.
     """
     with _java_process(settings, environment) as (process, port, secret), ThreadPoolExecutor(1, "spark") as thread:
-        running = thread.submit(_run, settings, environment, port, secret, work)
+        running = thread.submit(copy_context().run, _run, settings, environment, port, secret, work)
         try:
             return _wait_for(running)
         except Exception as error:
@@ -74,6 +76,7 @@ def spark_properties(settings: SparkPreprocessSettings) -> Mapping[str, str]:
         "spark.pyspark.python": sys.executable,
         "spark.pyspark.driver.python": sys.executable,
         "spark.python.worker.reuse": "true",
+        "spark.python.daemon.module": "spark_preprocess.python_daemon",
     }
     if settings.spark_master.startswith("local"):
         properties |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
@@ -135,6 +138,7 @@ def _run(settings: SparkPreprocessSettings, environment: MutableMapping[str, str
          work: Callable[[SparkSession], Result]) -> Result:
     """Run `work` with a session over the gateway at `port`."""
     session = _connect(settings, environment, port, secret)
+    get_logger().info("spark_preprocess.spark_started", master=settings.spark_master, version=session.version)
     try:
         return work(session)
     finally:

@@ -1,0 +1,67 @@
+"""Which runs stay."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from sentinel.object_store import FolderStore
+from sentinel.provenance import Provenance, publish_provenance
+from spark_preprocess.retention import delete_old_runs, is_up_to_date, names_of_run
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return FolderStore(f"file://{tmp_path}", tmp_path)
+
+
+def put_run(store, run_id, is_published=True):
+    """Write a run of one part and one history."""
+    files = {f"features/{run_id}/part-1.parquet": "a", f"histories/{run_id}/octo__harbour@1.history": "b"}
+    for name in files:
+        store.put_bytes(name, b"content")
+    if is_published:
+        publish_provenance(store, Provenance(run_id, "", "0.1.0", "code", (), "input", 1, 0, {}, None, None, files))
+
+
+def test_latest_runs_stay_and_older_ones_go(store):
+    for day in (1, 2, 3):
+        put_run(store, f"2026030{day}T000000Z-aa")
+
+    assert 1 == delete_old_runs(store, 2, NOW)
+    assert ["20260302T000000Z-aa", "20260303T000000Z-aa"] == sorted({name.split("/")[1] for name in store.names("")})
+
+
+def test_leftovers_of_killed_runs_go_after_a_day_and_never_push_a_good_run_out(store):
+    put_run(store, "20260301T000000Z-aa")
+    put_run(store, "20260302T000000Z-bb", is_published=False)
+    put_run(store, "20260310T110000Z-cc", is_published=False)
+
+    assert 1 == delete_old_runs(store, 1, NOW)
+    assert ["20260301T000000Z-aa", "20260310T110000Z-cc"] == sorted({name.split("/")[1] for name in store.names("")})
+
+
+def test_provenance_is_deleted_first(store):
+    put_run(store, "20260301T000000Z-aa")
+
+    assert "features/20260301T000000Z-aa/provenance.json" == names_of_run(store, "20260301T000000Z-aa")[0]
+
+
+@pytest.mark.parametrize(("snapshot", "fingerprint", "expected"), [
+    ("input", "code", True), ("input", "other code", False), ("other input", "code", False)])
+def test_run_of_the_same_input_and_code_is_up_to_date(store, snapshot, fingerprint, expected):
+    put_run(store, "20260301T000000Z-aa")
+
+    assert expected == is_up_to_date(store, snapshot, fingerprint)
+
+
+def test_run_whose_files_are_gone_is_not_up_to_date(store):
+    put_run(store, "20260301T000000Z-aa")
+    store.delete("histories/20260301T000000Z-aa/octo__harbour@1.history")
+
+    assert not is_up_to_date(store, "input", "code")
+
+
+def test_nothing_is_up_to_date_in_an_empty_store(store):
+    assert not is_up_to_date(store, "input", "code")
