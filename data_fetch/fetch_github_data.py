@@ -46,8 +46,8 @@ def fetch_all(settings: DataFetchSettings) -> dict[str, Any]:
     One failing source does not stop the others; raises its error at the end. Raises
     DataUnusableError when more records were rejected than settings allow.
     """
-    stopping, counts = Stopping(), FetchCounts()
-    with open_pull_request_store(settings) as store:
+    counts = FetchCounts()
+    with Stopping().listening() as stopping, open_pull_request_store(settings) as store:
         store.prepare()
         run = FetchRun(settings, store, stopping, counts)
         for uri in settings.sources:

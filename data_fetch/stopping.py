@@ -18,10 +18,21 @@ class Stopping:
     """Turns SIGTERM into a StoppedError, put off while a page is stored."""
 
     def __init__(self) -> None:
-        """Take over SIGTERM; call it in the main thread."""
+        """Begin with nobody asking."""
         self._is_storing = False
         self._is_asked = False
+
+    @contextmanager
+    def listening(self) -> Iterator["Stopping"]:
+        """Take over SIGTERM for the block; works in the main thread only."""
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGALRM)}
         signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGALRM, self._on_grace_over)
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     @contextmanager
     def put_off(self) -> Iterator[None]:
@@ -39,7 +50,6 @@ class Stopping:
         self._is_asked = True
         if not self._is_storing:
             self._stop()
-        signal.signal(signal.SIGALRM, self._on_grace_over)
         signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
 
     def _on_grace_over(self, number: int, frame: FrameType | None) -> None:
