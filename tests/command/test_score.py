@@ -113,6 +113,16 @@ def test_scorer_that_ends_before_it_is_ready_is_told(data):
     assert 2 == caught.value.exit_code
 
 
+def test_scorer_without_a_model_is_told_and_not_waited_for(data):
+    code = "import time; print('{\"event\": \"model_serving.not_ready\", \"text\": \"no champion\"}', flush=True)"
+
+    with pytest.raises(StageFailedError, match="no model to serve: no champion") as caught:
+        with ready_scorer(made_up_scorer(code + "; time.sleep(60)"), data, data.logs):
+            pass
+
+    assert 75 == caught.value.exit_code
+
+
 def test_address_is_kept_while_serving_and_a_dead_scorer_is_told(data):
     announced = []
 
