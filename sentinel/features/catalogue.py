@@ -1,9 +1,13 @@
 """The ordered list of all features; training and scoring read the same one."""
 
-from sentinel.features.feature import ABSENT, Feature
-from sentinel.features.groups import AUTHOR, MOMENT, PLACE, PLACES_AT_RISK, SIZE, TEXT
+from sentinel.features.added_lines import CONTENT
+from sentinel.features.context import AUTHOR, PLACE, RHYTHM, TEXT
+from sentinel.features.feature import Feature
+from sentinel.features.shape import HIDING, SENSITIVE, SIZE
 
-CATALOGUE: tuple[Feature, ...] = (*SIZE, *PLACE, *AUTHOR, *MOMENT, *TEXT, *PLACES_AT_RISK)
+CATALOGUE: tuple[Feature, ...] = (
+    *SIZE, *PLACE, *AUTHOR, *SENSITIVE, *RHYTHM, *TEXT, *HIDING, *CONTENT,
+)
 FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in CATALOGUE)
 _BY_NAME = {feature.name: feature for feature in CATALOGUE}
 
@@ -13,4 +17,4 @@ def sentence(name: str, value: float) -> str:
     return f"{name.replace('_', ' ')} is not known" if value != value else _BY_NAME[name].sentence(value)
 
 
-__all__ = ["ABSENT", "CATALOGUE", "FEATURE_NAMES", "Feature", "sentence"]
+__all__ = ["CATALOGUE", "FEATURE_NAMES", "Feature", "sentence"]

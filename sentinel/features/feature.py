@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from sentinel.features.situation import Situation
 
-ABSENT = math.nan
+MOST_LOG = 40.0  # ln of the largest count that the parser takes, and more
+MOST_COUNTED = 20.0
 MOST_SURPRISE_NATS = 8.0  # exp(-8) is 1 in 3,000: no history here is long enough to tell more
 
 
@@ -41,6 +42,31 @@ def surprise(name: str, group: str, what: str, source: str, compute: Callable[[S
                    source, compute, quantity_highest)
 
 
+def size_feature(name: str, group: str, what: str, unit: str, source: str,
+                 compute: Callable[[Situation], float]) -> Feature:
+    """Build a feature that is ln(1 + count); `what` has a place for the count."""
+    return Feature(name, group, f"ln(1 + {unit}s)", 0.0, MOST_LOG,
+                   lambda value: what.format(count_in_words(math.expm1(value), unit)), source, compute)
+
+
+def count_feature(name: str, group: str, what: str, unit: str, source: str,
+                  compute: Callable[[Situation], float]) -> Feature:
+    """Build a feature that counts few things, at most MOST_COUNTED; `what` has a place for the count."""
+    return Feature(name, group, f"{unit}s", 0.0, MOST_COUNTED,
+                   lambda value: what.format(count_in_words(value, unit)), source,
+                   lambda situation: _at_most(compute(situation)))
+
+
+def flag_feature(name: str, group: str, if_so: str, if_not: str, source: str,
+                 compute: Callable[[Situation], float]) -> Feature:
+    """Build a feature that is 1 or 0."""
+    return Feature(name, group, "yes or no", 0.0, 1.0, lambda value: if_so if value else if_not, source, compute)
+
+
+def _at_most(count: float) -> float:
+    return MOST_COUNTED if count > MOST_COUNTED else count
+
+
 def share_in_words(nats: float) -> str:
     """Say a surprise as a share of earlier changes: "as in 1 of 50 changes here"."""
     one_of = math.exp(min(nats, MOST_SURPRISE_NATS))
@@ -50,12 +76,10 @@ def share_in_words(nats: float) -> str:
     return f"reached by about 1 in {int(round(one_of, -digits)):,} changes here"
 
 
-def count_in_words(count: float, singular: str, plural: str | None = None) -> str:
-    """Write "1 file", "3 files"."""
+def count_in_words(count: float, unit: str) -> str:
+    """Write "no file", "1 file", "3 files"."""
     number = int(round(count))
-    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
-
-
-def from_log(value: float) -> float:
-    """Undo ln(1 + x)."""
-    return math.expm1(min(value, 40.0))
+    if number == 1:
+        return f"1 {unit}"
+    plural = f"{unit[:-1]}ies" if unit.endswith("cy") else f"{unit}s"
+    return f"{number:,} {plural}" if number else f"no {unit}"

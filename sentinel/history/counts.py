@@ -1,13 +1,15 @@
-"""Counts that fade and keep to a bound, and the tail of a quantity over the recent past."""
+"""Counts that fade and keep to a bound, and the tails of quantities over the recent past."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sentinel.errors import CorruptFileError
 
 FADED_EXPONENT_LIMIT = 1_000.0  # a double reaches 2**1023; times until 2100 stay far below with half-lives from 60 days
 SECONDS_PER_DAY = 86_400.0
+ALL, LEVELS = "all", ("newcomer", "occasional", "regular", "bot")
+LEVEL_PRIOR, USUAL_PRIOR = 20.0, 20.0  # changes
 
 
 class FadingCounts:
@@ -46,55 +48,75 @@ class FadingCounts:
         self.weights = checked_weights(weights, self.most_keys)
 
 
-class Tail:
-    """How often a quantity from 0 to `highest` was reached, over about the last `half_life` values."""
+class Tails:
+    """How often quantities were reached, by level of experience, over about the last 1,400 changes.
 
-    N_BINS = 64
-    HALF_LIFE = 1_000.0  # values; so that surprise tells of about the last 1,400
-    __slots__ = ("bins", "total", "unit", "_scale")
+    One row per surprise feature and level; `row[b]` is the weight of the values that reached bin b. A change halves
+    in weight after HALF_LIFE later ones.
+    """
 
-    def __init__(self, highest: float) -> None:
-        """Begin empty."""
-        self.bins = [0.0] * self.N_BINS
-        self.total = 0.0
+    N_BINS = 48
+    HALF_LIFE = 1_000.0  # changes
+    __slots__ = ("rows", "unit", "_scales", "_usual")
+
+    def __init__(self, highest: Sequence[float], usual: Sequence[Sequence[float]]) -> None:
+        """Begin empty, for quantities from 0 to `highest`; `usual` is the share reaching each bin elsewhere."""
+        self.rows = {level: [[0.0] * self.N_BINS for _ in highest] for level in (ALL, *LEVELS)}
         self.unit = 1.0
-        self._scale = (self.N_BINS - 1) / highest
+        self._scales = [(self.N_BINS - 1) / most for most in highest]
+        self._usual = usual
 
-    def bin_of(self, quantity: float) -> int:
-        """Return the bin of a quantity; what lies outside goes to the first or last."""
-        return min(max(math.ceil(quantity * self._scale), 0), self.N_BINS - 1) if quantity > 0 else 0
+    def surprises(self, level: str, quantities: Sequence[float]) -> list[float]:
+        """Return, per quantity, minus the logarithm of the share that reached it among changes of this level.
 
-    def surprise(self, quantity: float) -> float:
-        """Return minus the logarithm of the share of values that reached `quantity`, itself counted."""
-        reached = sum(self.bins[self.bin_of(quantity):])
-        return max(0.0, -math.log((reached + self.unit) / (self.total + self.unit)))
+        The level leans on all levels with LEVEL_PRIOR changes, and these on what is usual across repositories with
+        USUAL_PRIOR; NaN stays NaN.
+        """
+        unit, last, log = self.unit, self.N_BINS - 1, math.log
+        usual_weight, prior = USUAL_PRIOR * unit, LEVEL_PRIOR * unit
+        surprises = []
+        rows = zip(quantities, self._scales, self.rows[level], self.rows[ALL], self._usual, strict=True)
+        for quantity, scale, own, everyone, usual in rows:
+            if not quantity > 0.0:  # 0 is reached by all; NaN stays NaN
+                surprises.append(quantity)
+                continue
+            b = int(quantity * scale) + 1
+            b = b if b < last else last
+            wide = (everyone[b] + usual_weight * usual[b] + unit) / (everyone[0] + usual_weight + unit)
+            surprises.append(-log((own[b] + prior * wide) / (own[0] + prior)))
+        return surprises
 
-    def add(self, quantity: float) -> None:
-        """Count one value; older ones fade."""
+    def add(self, level: str, quantities: Sequence[float]) -> None:
+        """Count the quantities of one change; older ones fade, absent ones do not count."""
         self.unit *= 2.0 ** (1.0 / self.HALF_LIFE)
-        self.bins[self.bin_of(quantity)] += self.unit
-        self.total += self.unit
-        if self.unit > 2.0 ** 400:
+        unit = self.unit
+        last = self.N_BINS - 1
+        rows = zip(quantities, self._scales, self.rows[level], self.rows[ALL], strict=True)
+        for quantity, scale, own, everyone in rows:
+            if quantity > 0.0:
+                end = int(quantity * scale) + 2
+                end = end if end <= last else last + 1
+                own[:end] = [weight + unit for weight in own[:end]]
+                everyone[:end] = [weight + unit for weight in everyone[:end]]
+            elif quantity == quantity:
+                own[0] += unit
+                everyone[0] += unit
+        if unit > 2.0 ** 400:
             self._rescale()
 
     def _rescale(self) -> None:
-        self.bins = [weight / self.unit for weight in self.bins]
-        self.total = sum(self.bins)
+        for rows in self.rows.values():
+            rows[:] = [[weight / self.unit for weight in row] for row in rows]
         self.unit = 1.0
 
-    def to_json(self) -> list[Any]:
-        """Return what `restore` takes."""
-        return [self.unit, self.total, self.bins]
-
-    def restore(self, stored: Any) -> None:
-        """Take what `to_json` gave; raises CorruptFileError for anything else."""
-        if not isinstance(stored, list) or len(stored) != 3 or not isinstance(stored[2], list) \
-                or len(stored[2]) != self.N_BINS:
-            raise CorruptFileError(f"history: a tail is no list of unit, total and {self.N_BINS} bins")
-        numbers = [checked_number(number) for number in (*stored[:2], *stored[2])]
-        if numbers[0] < 1.0:
-            raise CorruptFileError("history: a tail has a unit below 1")
-        self.unit, self.total, self.bins = numbers[0], numbers[1], numbers[2:]
+    def restore(self, unit: Any, rows: Any) -> None:
+        """Take stored weights; raises CorruptFileError where they cannot have been stored by `rows`."""
+        if set(rows) != {ALL, *LEVELS} or any(len(own) != len(self._scales) for own in rows.values()):
+            raise CorruptFileError("history: its tails are of other features than these; run spark_preprocess again")
+        if any(len(row) != self.N_BINS for own in rows.values() for row in own):
+            raise CorruptFileError(f"history: a tail has not {self.N_BINS} bins")
+        self.unit = max(1.0, checked_number(unit))
+        self.rows = {level: [[checked_number(weight) for weight in row] for row in own] for level, own in rows.items()}
 
 
 def checked_number(value: Any) -> float:

@@ -9,52 +9,49 @@ from sentinel.history.counts import FadingCounts
 PLACE_HALF_LIFE_DAYS = 365.0
 AUTHOR_HALF_LIFE_DAYS = 180.0  # of experience; as in good-egg
 MOST_AUTHORS = 65_536
-MOST_RECENT = 256
+MOST_RECENT = 512
 MOST_PENDING = 1_024
-MOST_KEYS_OF_ONE_CHANGE = 32
-WORKING_HOURS = 24
+MOST_OF_ONE_CHANGE = 32  # directories and types of one change that are counted; of paths four times as many
+MOST_NAME_CHARACTERS = 256  # of a counted name; what is longer is cut
 
 
 @dataclass(slots=True)
 class Author:
-    """What is known of one author; times in seconds since 1970."""
+    """What is known of one author; times in seconds since 1970, gaps and sizes on the logarithmic scale."""
 
     experience: float = 0.0  # landed changes, as stored by forward decay
     opened: int = 0
     last_at: float = 0.0
     mean_log_gap: float = 0.0
-    gaps: int = 0
-    hours: list[float] = field(default_factory=list)  # 24 faded counts, empty until the second change
+    mean_log_churn: float = 0.0
+    hours: list[float] = field(default_factory=list)  # 24 faded counts
     lately: list[float] = field(default_factory=list)  # times of the last 8 changes
 
 
 @dataclass(frozen=True, slots=True)
 class RecentChange:
-    """What is remembered of one recent change, to see it undone or tried again."""
+    """What is remembered of one recent change, to see it undone or tried again; the numbers are hashes."""
 
     at: float
-    author: str
-    touched: int  # hash of the paths
-    shape: int  # hash of paths with their lines
-    undone_shape: int  # the shape that undoes this one
+    tried_again: int
+    undone_shape: int
     times_undone: int
 
 
 @dataclass(frozen=True, slots=True)
-class PlacesOfChange:
-    """The keys that a change counts under once it landed."""
+class Places:
+    """What a change counts under once it landed."""
 
     at: float
     author: str
     level: str
     directories: tuple[str, ...]
-    tops: tuple[str, ...]
     paths: tuple[str, ...]
     extensions: tuple[str, ...]
-    new_places: tuple[str, ...]
-    sensitive: tuple[str, ...]
+    added_to: tuple[str, ...]
+    traits: tuple[str, ...]  # mix of kinds, sensitive places, title and branch form, each with a prefix
+    names: tuple[str, ...]  # hosts and dependencies, each with a prefix
     log_files: float
-    title_shape: str
 
 
 class Memory:
@@ -64,26 +61,44 @@ class Memory:
         """Begin empty."""
         self.landed = FadingCounts(PLACE_HALF_LIFE_DAYS, 64)  # "all", and by level
         self.directories = FadingCounts(PLACE_HALF_LIFE_DAYS, 16_384)
-        self.tops = FadingCounts(PLACE_HALF_LIFE_DAYS, 1_024)
         self.paths = FadingCounts(PLACE_HALF_LIFE_DAYS, 65_536)
         self.company = FadingCounts(PLACE_HALF_LIFE_DAYS, 65_536)  # path: ln(files) of the changes that touched it
         self.extensions = FadingCounts(PLACE_HALF_LIFE_DAYS, 1_024)
         self.pairs = FadingCounts(PLACE_HALF_LIFE_DAYS, 8_192)
-        self.new_places = FadingCounts(PLACE_HALF_LIFE_DAYS, 16_384)
+        self.added_to = FadingCounts(PLACE_HALF_LIFE_DAYS, 16_384)
+        self.traits = FadingCounts(PLACE_HALF_LIFE_DAYS, 4_096)
         self.by_author = FadingCounts(PLACE_HALF_LIFE_DAYS, 196_608)
         self.by_level = FadingCounts(PLACE_HALF_LIFE_DAYS, 32_768)
-        self.titles = FadingCounts(PLACE_HALF_LIFE_DAYS, 16_384)
-        self.moments = FadingCounts(PLACE_HALF_LIFE_DAYS, 256)
+        self.names = FadingCounts(PLACE_HALF_LIFE_DAYS, 32_768)  # hosts, dependencies
+        self.title_words = FadingCounts(PLACE_HALF_LIFE_DAYS, 8_192)
+        self.code_words = FadingCounts(PLACE_HALF_LIFE_DAYS, 65_536)
+        self.moments = FadingCounts(PLACE_HALF_LIFE_DAYS, 64)  # hours and weekdays
         self.authors: dict[str, Author] = {}
         self.look_alikes: dict[str, str] = {}
-        self.recent: deque[RecentChange] = deque(maxlen=MOST_RECENT)
-        self.pending: deque[PlacesOfChange] = deque()
+        self.recent: deque[RecentChange] = deque()
+        self.undone_shapes: dict[int, RecentChange] = {}
+        self.tries: dict[int, int] = {}
+        self.pending: deque[Places] = deque()
         self.mean_log_gap = 0.0
         self.gaps = 0.0
+        self.last_at = 0.0
 
     def counts(self) -> dict[str, FadingCounts]:
         """Return every fading count by its name in the file."""
         return {name: value for name, value in vars(self).items() if isinstance(value, FadingCounts)}
+
+    def remember_recent(self, change: RecentChange) -> None:
+        """Keep a recent change, and forget the oldest above MOST_RECENT."""
+        self.recent.append(change)
+        self.undone_shapes[change.undone_shape] = change
+        self.tries[change.tried_again] = self.tries.get(change.tried_again, 0) + 1
+        if len(self.recent) > MOST_RECENT:
+            oldest = self.recent.popleft()
+            if self.undone_shapes.get(oldest.undone_shape) is oldest:
+                del self.undone_shapes[oldest.undone_shape]
+            self.tries[oldest.tried_again] -= 1
+            if not self.tries[oldest.tried_again]:
+                del self.tries[oldest.tried_again]
 
 
 def level_of(experience: float, is_bot: bool) -> str:
@@ -93,13 +108,25 @@ def level_of(experience: float, is_bot: bool) -> str:
     return "newcomer" if experience < 0.5 else "occasional" if experience < 10.0 else "regular"
 
 
-def places_of(facts: Facts, level: str, log_files: float) -> PlacesOfChange:
-    """Return the keys of one change, at most MOST_KEYS_OF_ONE_CHANGE of each."""
-    most = MOST_KEYS_OF_ONE_CHANGE
-    return PlacesOfChange(
-        at=facts.at, author=facts.author, level=level, directories=tuple(sorted(facts.directories)[:most]),
-        tops=tuple(sorted(facts.tops)[:most]), paths=tuple(file.path for file in facts.files[:4 * most]),
-        extensions=tuple(sorted(facts.extensions)[:most]),
-        new_places=tuple(sorted({path.directory for path in facts.added})[:most]),
-        sensitive=tuple(sorted(facts.sensitive)), log_files=log_files, title_shape=facts.title_shape,
+def places_of(facts: Facts, level: str) -> Places:
+    """Return what one change counts under, bounded by MOST_OF_ONE_CHANGE."""
+    most, content = MOST_OF_ONE_CHANGE, facts.content
+    hosts = () if content is None else (*(f"h{host}" for host in content.hosts),
+                                        *(f"d{name}" for name in content.dependencies))
+    return Places(
+        at=facts.at, author=facts.author[:MOST_NAME_CHARACTERS], level=level,
+        directories=_few(facts.directories, most), paths=_few({file.path for file in facts.files}, 4 * most),
+        extensions=_few(facts.extensions, most), added_to=_few(facts.added_to, most),
+        traits=traits_of(facts), names=_few(hosts, 2 * most), log_files=facts.log_files,
     )
+
+
+def traits_of(facts: Facts) -> tuple[str, ...]:
+    """Return the traits of a change: mix of kinds, sensitive places, title and branch form."""
+    branch = () if facts.branch_form is None else (f"b{facts.branch_form}",)
+    return (*(f"s{place}" for place in sorted(facts.sensitive)),
+            *((f"m{facts.mix}",) if facts.mix else ()), f"t{facts.title_shape}", *branch)
+
+
+def _few(names: "set[str] | tuple[str, ...]", most: int) -> tuple[str, ...]:
+    return tuple(name[:MOST_NAME_CHARACTERS] for name in sorted(names)[:most])

@@ -1,12 +1,11 @@
 """The history of one repository: `features` reads what came before, `observe` adds."""
 
-import math
-
 from sentinel.features.catalogue import CATALOGUE
 from sentinel.features.facts import EPOCH, Facts
 from sentinel.features.feature import MOST_SURPRISE_NATS
 from sentinel.features.situation import Situation
-from sentinel.history.counts import Tail
+from sentinel.features.usual import USUAL_SHARES
+from sentinel.history.counts import Tails
 from sentinel.history.event import Event
 from sentinel.history.learn import land_pending, learn_merged, learn_opened, remember_pending
 from sentinel.history.memory import Memory
@@ -15,20 +14,23 @@ from sentinel.history.stored import from_bytes, to_bytes
 from sentinel.pull_request import PullRequest
 
 WARM_UP = 50  # pull requests; below, a share of 2 % cannot be told
-_SURPRISES = tuple(place for place, feature in enumerate(CATALOGUE) if feature.is_surprise)
+SURPRISES = tuple(feature for feature in CATALOGUE if feature.quantity_highest is not None)
+_COMPUTED = tuple(feature.compute for feature in CATALOGUE)
+_PLACES = tuple(place for place, feature in enumerate(CATALOGUE) if feature.quantity_highest is not None)
 
 
 class RepositoryHistory:
     """What is usual in `repository`: bounded memory, saved and loaded without loss."""
 
     def __init__(self, repository: str) -> None:
-        """Begin with nothing known."""
+        """Begin with nothing known; the first vectors lean on what is usual across repositories."""
         self.repository = repository
         self.n_opened = 0
         self.n_outcomes = 0
         self.memory = Memory()
-        self.tails = {CATALOGUE[place].name: Tail(CATALOGUE[place].quantity_highest or 1.0) for place in _SURPRISES}
-        self._last: tuple[PullRequest, Facts, Situation, list[float]] | None = None
+        self.tails = Tails([feature.quantity_highest or 1.0 for feature in SURPRISES],
+                           [USUAL_SHARES.get(feature.name, NEVER_ELSEWHERE) for feature in SURPRISES])
+        self._last: tuple[PullRequest, Situation, list[float]] | None = None
 
     @property
     def is_warm(self) -> bool:
@@ -37,13 +39,11 @@ class RepositoryHistory:
 
     def features(self, pull_request: PullRequest) -> tuple[float, ...]:
         """Return one number per feature of the catalogue, NaN where absent; nothing is added to the history."""
-        quantities = self._read(pull_request)[3]
-        vector = list(quantities)
-        for place in _SURPRISES:
-            quantity = quantities[place]
-            if quantity == quantity:
-                nats = self.tails[CATALOGUE[place].name].surprise(quantity)
-                vector[place] = nats if nats < MOST_SURPRISE_NATS else MOST_SURPRISE_NATS
+        _, situation, values = self._read(pull_request)
+        vector = values.copy()
+        surprises = self.tails.surprises(situation.level, [values[place] for place in _PLACES])
+        for place, nats in zip(_PLACES, surprises, strict=True):
+            vector[place] = MOST_SURPRISE_NATS if nats > MOST_SURPRISE_NATS else nats
         return tuple(vector)
 
     def observe(self, event: Event) -> None:
@@ -51,11 +51,12 @@ class RepositoryHistory:
         at = (event.at - EPOCH).total_seconds()
         if event.kind == "opened":
             self._observe_opened(event.pull_request)
-        else:
-            self.n_outcomes += 1
+        elif not self.n_outcomes:
             self.memory.pending.clear()
-            if event.kind == "merged":
-                learn_merged(self.memory, Facts(event.pull_request))
+        if event.kind != "opened":
+            self.n_outcomes += 1
+        if event.kind == "merged":
+            learn_merged(self.memory, Facts(event.pull_request), at)
         if not self.n_outcomes:
             land_pending(self.memory, at)
         self._last = None
@@ -72,20 +73,19 @@ class RepositoryHistory:
         return history
 
     def _observe_opened(self, pull_request: PullRequest) -> None:
-        _, facts, situation, quantities = self._read(pull_request)
-        for place in _SURPRISES:
-            if not math.isnan(quantities[place]):
-                self.tails[CATALOGUE[place].name].add(quantities[place])
-        learn_opened(self.memory, facts, int(situation.undone > 0))
+        _, situation, values = self._read(pull_request)
+        self.tails.add(situation.level, [values[place] for place in _PLACES])
+        learn_opened(self.memory, situation.facts, situation)
         if not self.n_outcomes:
-            remember_pending(self.memory, facts)
+            remember_pending(self.memory, situation.facts)
         self.n_opened += 1
 
-    def _read(self, pull_request: PullRequest) -> tuple[PullRequest, Facts, Situation, list[float]]:
-        """Read a pull request once for `features` and the `observe` that follows it."""
+    def _read(self, pull_request: PullRequest) -> tuple[PullRequest, Situation, list[float]]:
+        """Read a pull request once, for `features` and for the `observe` that follows it."""
         if self._last is None or self._last[0] is not pull_request:
-            facts = Facts(pull_request)
-            situation = recall(self.memory, facts)
-            quantities = [float(feature.compute(situation)) for feature in CATALOGUE]
-            self._last = pull_request, facts, situation, quantities
+            situation = recall(self.memory, Facts(pull_request))
+            self._last = pull_request, situation, [float(compute(situation)) for compute in _COMPUTED]
         return self._last
+
+
+NEVER_ELSEWHERE = (1.0,) + (0.0,) * (Tails.N_BINS - 1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sentinel.errors import CorruptFileError
 from sentinel.history.counts import checked_number
 from sentinel.history.memory import (
-    MOST_AUTHORS, MOST_PENDING, MOST_RECENT, WORKING_HOURS, Author, PlacesOfChange, RecentChange,
+    MOST_AUTHORS, MOST_PENDING, MOST_RECENT, Author, Places, RecentChange,
 )
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ MAGIC = b"SENTINEL-HISTORY-1\n"
 CHECKSUM_BYTES = 32
 MOST_BYTES = 256 * 1024 * 1024  # of JSON; the largest history that the caps allow stays below
 
-Record = TypeVar("Record", Author, PlacesOfChange, RecentChange)
+Record = TypeVar("Record", Author, Places, RecentChange)
 
 
 def to_bytes(history: "RepositoryHistory") -> bytes:
@@ -28,13 +28,13 @@ def to_bytes(history: "RepositoryHistory") -> bytes:
     memory = history.memory
     content = {
         "repository": history.repository, "n_opened": history.n_opened, "n_outcomes": history.n_outcomes,
-        "tails": {name: tail.to_json() for name, tail in history.tails.items()},
+        "tails_unit": history.tails.unit, "tails": history.tails.rows,
         "counts": {name: counts.weights for name, counts in memory.counts().items()},
         "authors": {login: list(asdict(author).values()) for login, author in memory.authors.items()},
         "look_alikes": memory.look_alikes,
         "recent": [list(asdict(change).values()) for change in memory.recent],
         "pending": [list(asdict(places).values()) for places in memory.pending],
-        "mean_log_gap": memory.mean_log_gap, "gaps": memory.gaps,
+        "mean_log_gap": memory.mean_log_gap, "gaps": memory.gaps, "last_at": memory.last_at,
     }
     packed = zlib.compress(json.dumps(content, separators=(",", ":"), allow_nan=False).encode(), 6)
     return MAGIC + hashlib.sha256(packed).digest() + packed
@@ -75,23 +75,22 @@ def _restore(history: "RepositoryHistory", stored: dict[str, Any]) -> None:
     memory = history.memory
     history.repository = _text(stored["repository"])
     history.n_opened, history.n_outcomes = _whole(stored["n_opened"]), _whole(stored["n_outcomes"])
-    if set(stored["tails"]) != set(history.tails):
-        raise CorruptFileError("history: made by other features than these; run spark_preprocess again")
-    for name, tail in history.tails.items():
-        tail.restore(stored["tails"][name])
+    history.tails.restore(stored["tails_unit"], stored["tails"])
     for name, counts in memory.counts().items():
         counts.restore(stored["counts"][name])
     _check_length(stored["authors"], MOST_AUTHORS)
     memory.authors = {login: _record(Author, values) for login, values in stored["authors"].items()}
-    if any(len(author.hours) not in (0, WORKING_HOURS) for author in memory.authors.values()):
-        raise CorruptFileError(f"history: an author's hours are not {WORKING_HOURS}")
+    if any(len(author.hours) not in (0, 24) for author in memory.authors.values()):
+        raise CorruptFileError(f"history: an author's hours are not {24}")
     _check_length(stored["look_alikes"], MOST_AUTHORS)
     memory.look_alikes = {_text(key): _text(value) for key, value in stored["look_alikes"].items()}
     _check_length(stored["recent"], MOST_RECENT)
-    memory.recent = deque((_record(RecentChange, values) for values in stored["recent"]), maxlen=MOST_RECENT)
+    for values in stored["recent"]:
+        memory.remember_recent(_record(RecentChange, values))
     _check_length(stored["pending"], MOST_PENDING)
-    memory.pending = deque(_record(PlacesOfChange, values) for values in stored["pending"])
+    memory.pending = deque(_record(Places, values) for values in stored["pending"])
     memory.mean_log_gap, memory.gaps = checked_number(stored["mean_log_gap"]), checked_number(stored["gaps"])
+    memory.last_at = checked_number(stored["last_at"])
 
 
 def _record(kind: type[Record], values: list[Any]) -> Record:

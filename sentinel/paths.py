@@ -40,6 +40,9 @@ GENERATED = re.compile(r"(^|/)(dist|vendor|node_modules|third_party|generated|co
 DOCS_PLACE = re.compile(r"(^|/)(docs?|documentation|website|site|man)/|(^|/)(readme|changelog|license|authors"
                         r"|contributing|news|upgrading|changes|history)[^/]*$")
 
+SHELL_NAME = re.compile(r"[`$;|&<>\"'\n\r\t*?!{}]")
+HIDDEN_CHARACTER = re.compile("[\u200b-\u200f\u2060-\u2069\u202a-\u202e\u00ad\ufff9-\ufffb\U000e0000-\U000e007f]")
+
 
 @dataclass(frozen=True, slots=True)
 class PathFacts:
@@ -52,7 +55,7 @@ class PathFacts:
     kind: PathKind
     sensitive: str | None  # "ci", "build", "dependency", "policy", or None
     is_generated: bool
-    is_hidden: bool
+    is_hostile: bool  # holds what a shell or a reader's eye takes otherwise
     words: frozenset[str]
 
 
@@ -67,7 +70,7 @@ def path_facts(path: str) -> PathFacts:
         directory=directory, top=directory.split("/", 1)[0] or ".", name=name, extension=extension,
         kind=_kind_of(lowered, extension), sensitive=_sensitive_place(lowered, name),
         is_generated=GENERATED.search(lowered) is not None,
-        is_hidden=lowered.startswith(".") or "/." in lowered, words=words_of(path),
+        is_hostile=is_hostile_name(path), words=words_of(path),
     )
 
 
@@ -75,6 +78,11 @@ def path_facts(path: str) -> PathFacts:
 def words_of(text: str) -> frozenset[str]:
     """Return the words of three letters and more, camelCase split, lower case."""
     return frozenset(word.lower() for word in re.findall(r"[A-Z]?[^\W\d_A-Z]{2,}|[A-Z]{3,}", text[:2_048]))
+
+
+def is_hostile_name(name: str) -> bool:
+    """Tell whether a branch or path holds characters of a shell, or invisible ones."""
+    return SHELL_NAME.search(name) is not None or not name.isascii() and HIDDEN_CHARACTER.search(name) is not None
 
 
 def _kind_of(path: str, extension: str) -> PathKind:

@@ -1,0 +1,211 @@
+"""What the added lines of a change show: by patterns and statistics, in linear time, never running anything.
+
+Patterns know no language and no incident; what they find is counted against the repository's own past.
+Every pattern is guarded by a plain substring that must be there, so that ordinary text costs next to nothing.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sentinel.paths import PathFacts
+from sentinel.pull_request import ChangedFile
+
+
+@dataclass(frozen=True, slots=True)
+class Hinted:
+    """A pattern for one line, and the substrings of which one must be there; the text decides the case."""
+
+    hints: tuple[str, ...]
+    expression: re.Pattern[str]
+
+
+ADDED_LINES = re.compile(r"^\+(.*)", re.MULTILINE)
+HOST = re.compile(r"\b(?:https?|wss?|ftp)://(?:[^\s/@\"'`<>]{0,64}@)?([A-Za-z0-9._\[\]:-]{3,253})")
+NUMBERED_HOST = re.compile(r"(?:^|\D)\d{1,3}([.-])\d{1,3}\1\d{1,3}\1\d{1,3}(?:\D|$)|:\d{2,5}$|^xn--|\.xn--")
+LOCAL_HOST = re.compile(r"^(localhost|127\.|0\.0\.0\.0|\[|10\.|192\.168\.|example\.|host\.docker)"
+                        r"|\.(local|test|example|localhost|internal|invalid)$|(^|\.)example\.(com|org|net)$")
+PIPED_TO_SHELL = Hinted(("curl", "wget", "iwr ", "irm ", "fetch ", "invoke-webrequest"), re.compile(
+    r"(?:curl|wget|fetch|iwr|invoke-webrequest|irm)\b[^|]{0,400}\|\s*(?:sudo\s+(?:-\S+\s+)*)?(?:env\s+\S+\s+)?"
+    r"(?:/\S{0,40}/)?(?:bash|sh|zsh|dash|ksh|python[23]?|perl|ruby|node|php|iex)\b"
+    r"|(?:bash|sh|zsh|source|eval|\.)\s+(?:-\w+\s+)?[\"']?(?:<\(|\$\(|`)\s*(?:curl|wget)\b"))
+PROCESS = Hinted(
+    ("exec.command", "os.system", "subprocess.", "child_process", "execsync", "execfile", "spawn", "popen",
+     "getruntime", "processbuilder", "process.start", "shell_exec", "passthru", "proc_open", "pcntl_exec",
+     "shellexecute", "os.exec", "command::new", "wscript.shell", "execv", "execl", "system(", "bash", "powershell",
+     "/sh", "sh -c", "cmd /c", "cmd.exe"), re.compile(
+        r"\b(?:exec\.command|os\.system|subprocess\.\w+|child_process|execsync|execfile\w*|spawn(?:sync)?\s*\("
+        r"|popen\w*\s*\(|runtime\.getruntime|processbuilder|process\.start|shell_exec|passthru|proc_open|pcntl_exec"
+        r"|shellexecute\w*|os\.exec\w*|command::new|wscript\.shell|posix_spawn\w*|exec[vl][pe]*\s*\()"
+        r"|(?:^|[^.\w>])system\s*\(|\b(?:bash|sh|cmd|powershell)(?:\.exe)?[\"']?\s*,?\s*[\"']?[-/]c\b"))
+EVALUATION = Hinted(
+    ("eval", "new function", "exec(", "exec (", "create_function", "runin", "marshal.loads", "pickle.loads",
+     "unserialize", "assert(", "invoke-expression", "__import__"), re.compile(
+        r"\b\w{0,24}eval(?:_string\w*|uate\w*script)?\s*\(|\bnew\s+function\s*\(|\bexec\s*\(\s*(?:compile|base64"
+        r"|bytes|codecs|zlib|__import__)|\bcreate_function\s*\(|\brunin(?:newcontext|thiscontext)\s*\("
+        r"|\bmarshal\.loads|\bpickle\.loads|\bunserialize\s*\(|\bassert\s*\(\s*\$_|\binvoke-expression\b"
+        r"|__import__\s*\("))
+DECODING = Hinted(
+    ("atob", "b64decode", "base64", "decodestring", "fromcharcode", "unhexlify", "fromhex", "gzinflate", "str_rot13",
+     "codecs.decode", "xxd "), re.compile(
+        r"\batob\s*\(|b64decode|base64_decode|base64\s+(?:-d|--decode)\b|base64\.\w{0,12}decode|decodestring\s*\("
+        r"|fromcharcode|unhexlify|bytes\.fromhex|gzinflate|str_rot13|codecs\.decode|frombase64string|xxd\s+-r"
+        r"|[\"']base64[\"']\s*\)"))
+SELF_STARTING = Hinted(
+    ("func init", "install\"", "\"prepare", "\"prepublish", "cmdclass", "constructor", "dllmain", "ctor::ctor",
+     "post_install", "post-install-cmd", "ld_preload", "sitecustomize", "crontab", "systemctl", ".bashrc",
+     "authorized_keys"), re.compile(
+        r"\bfunc\s+init\s*\(\s*\)|\"(?:pre|post)?install\"\s*:|\"(?:prepare|prepublish(?:only)?|preuninstall)\"\s*:"
+        r"|\bcmdclass\b|__attribute__\s*\(\(\s*constructor|\bdllmain\b|\bctor::ctor\b|\bpost_install\b"
+        r"|\bpost-install-cmd\b|\bld_preload\b|\bsitecustomize\b|\bcrontab\b|\bsystemctl\s+enable\b|\.bashrc\b"
+        r"|\bauthorized_keys\b"))
+SECRET_NAME = Hinted(
+    ("secrets.", "TOKEN", "SECRET", "PASSW", "_KEY", "APIKEY", "CREDENTIAL", ".npmrc", ".aws/", "id_rsa", "/etc/",
+     "169.254."), re.compile(
+        r"\bsecrets\.[A-Za-z_]\w*|\b[A-Z0-9_]*(?:TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY"
+        r"|CREDENTIALS?)\b|\.npmrc\b|\.aws/credentials|\bid_rsa\b|/etc/(?:passwd|shadow)\b|169\.254\.169\.254"))
+SENDING = re.compile(r"https?://|\b(?:curl|wget|nc|ncat|scp|fetch|requests\.post|urlopen)\b", re.IGNORECASE)
+WEAKENED = Hinted(
+    ("--no-verify", "verify=false", "verify = false", "insecure", "rejectunauthorized", "strict-ssl",
+     "tls_reject_unauthorized", "ssl_no_verify", "sslverify", "ssl_verifypeer", "no-check-certificate",
+     "trusted-host", "write-all", "pull_request_target", "chmod", "continue-on-error", "set +e", "|| true",
+     "allow-unauthenticated", "nosec", "persist-credentials", "allow_unsecure", "ignore-scripts", "verify_ssl"),
+    re.compile(
+        r"--no-verify\b|\bverify\s*=\s*false|insecureskipverify\s*:\s*true|rejectunauthorized\s*:\s*false"
+        r"|strict-ssl[ =]+false|tls_reject_unauthorized|ssl_no_verify|sslverify\s*=?\s*false|\s--insecure\b"
+        r"|--no-check-certificate|--trusted-host|permissions:\s*write-all|\bpull_request_target\b"
+        r"|chmod\s+(?:-r\s+)?0?777|continue-on-error:\s*true|\bset \+e\b|\|\| true\b|--allow-unauthenticated"
+        r"|\bnosec\b|ssl_verifypeer\b|persist-credentials:\s*true|allow_unsecure_commands|ignore-scripts[= ]false"
+        r"|\bverify_ssl\s*[=:]\s*false"))
+ENCODED = re.compile(r"[\"'`]([A-Za-z0-9+/_-]{40,}={0,2})[\"'`]|((?:\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}){16,})")
+HASH_LIKE = re.compile(r"^(?:sha\d+-|h1:)|^[0-9a-f]{40}$|^[0-9a-f]{64}$|^[0-9a-f]{96}$|^[0-9a-f]{128}$")
+HIDDEN_CHARACTER = re.compile("[\u200b\u200c\u2060\u2066-\u2069\u202a-\u202e\u00ad\ufff9-\ufffb\U000e0000-\U000e007f]")
+WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{3,39}")
+OTHER_SCRIPT = re.compile(
+    "[\u0370-\u03ff\u0400-\u052f\u0590-\u06ff\u0900-\u0dff\u0e00-\u0fff\u1100-\u11ff\u3040-\ud7ff]{3,}")
+JSON_DEPENDENCY = re.compile(r"^\s*\"((?:@[\w.-]{1,100}/)?[\w.-]{1,100})\"\s*:\s*\"(?:[\^~<>=v]*\d|\*|latest|npm:|git|"
+                             r"https?:|github:|file:|workspace:|[\w.-]+/[\w.-]+)", re.MULTILINE)
+LINE_DEPENDENCY = re.compile(r"^\s*(?:require\s+|gem\s+[\"']|implementation\s*\(?[\"']|-\s+)?((?:[\w-]+[./:])*[A-Za-z]"
+                             r"[\w.-]{1,100}(?:/[\w.-]+)*)[\"']?\s*(?:\[[\w,]+\])?\s*(?:[=~<>!^]=?|@|,|:\d|\s+v\d)",
+                             re.MULTILINE)
+NO_DEPENDENCY = frozenset({
+    "version", "name", "node", "npm", "engines", "main", "license", "description", "python", "go", "types", "type",
+    "module", "private", "homepage", "repository", "url", "author", "edition",
+})
+MOST_OF_ONE_KIND = 64
+MOST_LOOKED_AT = 512  # lines with one hint in one change
+HALF_WINDOW = 1_024  # characters around a hint, in lines without end
+LONGEST_DEPENDENCY_LINE = 300
+MOST_WORDS = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What the added lines show; counts of lines or names, lengths in characters."""
+
+    hosts: frozenset[str]  # outside documentation
+    numbered_hosts: int  # addresses by number, with a port or in punycode, outside documentation
+    piped_hosts: frozenset[str]
+    pipes_to_shell: int
+    processes: int
+    evaluations: int
+    decodings: int
+    self_starting: int
+    secrets_sent: int
+    weakened_checks: int
+    hidden_characters: int
+    other_script_letters: int
+    longest_encoded: float  # characters, weighted by their entropy
+    longest_line: int  # in code and configuration
+    dependencies: frozenset[str]
+    words: frozenset[str]  # in code and configuration
+
+
+def read_content(files: Sequence[ChangedFile], paths: Sequence[PathFacts]) -> Content | None:
+    """Return what the added lines show; None where no file has its patch."""
+    written, code, manifests = [], [], []
+    is_known = False
+    for file, path in zip(files, paths, strict=True):
+        is_known = is_known or file.patch is not None
+        if not file.patch or path.is_generated and path.sensitive != "dependency":
+            continue
+        added = "\n".join(ADDED_LINES.findall(file.patch))
+        if path.sensitive == "dependency":
+            manifests.append(added)
+        if path.is_generated or path.kind == "docs" and not path.sensitive:
+            continue
+        written.append(added)
+        if path.kind != "data":
+            code.append(added)
+    return _content("\n".join(written), "\n".join(code), "\n".join(manifests)) if is_known else None
+
+
+def _content(written: str, code: str, manifests: str) -> Content:
+    hosts, lowered = _hosts(written), written.lower()
+    piped = _lines_with(PIPED_TO_SHELL, lowered)
+    return Content(
+        hosts=frozenset(hosts), numbered_hosts=sum(NUMBERED_HOST.search(host) is not None for host in hosts),
+        piped_hosts=frozenset(host for line in piped for host in _hosts(line)), pipes_to_shell=len(piped),
+        processes=len(_lines_with(PROCESS, lowered)), evaluations=len(_lines_with(EVALUATION, lowered)),
+        decodings=len(_lines_with(DECODING, lowered)), self_starting=len(_lines_with(SELF_STARTING, lowered)),
+        secrets_sent=sum(SENDING.search(line) is not None for line in _lines_with(SECRET_NAME, written)),
+        weakened_checks=len(_lines_with(WEAKENED, lowered)),
+        hidden_characters=0 if written.isascii() else len(HIDDEN_CHARACTER.findall(written)),
+        other_script_letters=0 if code.isascii() else sum(map(len, OTHER_SCRIPT.findall(code))),
+        longest_encoded=_longest_encoded(code), longest_line=max(map(len, code.split("\n"))),
+        dependencies=_dependencies(manifests), words=_words(code),
+    )
+
+
+def _lines_with(pattern: Hinted, text: str) -> list[str]:
+    """Return the lines where `pattern` is found, at most MOST_OF_ONE_KIND; only lines with a hint are looked at."""
+    lines: dict[int, str] = {}
+    for hint in pattern.hints:
+        place, looked_at = text.find(hint), 0
+        while place >= 0 and looked_at < MOST_LOOKED_AT:
+            start, end = text.rfind("\n", 0, place) + 1, text.find("\n", place)
+            start, end = max(start, place - HALF_WINDOW), min(end if end >= 0 else len(text), place + HALF_WINDOW)
+            if start not in lines and pattern.expression.search(text[start:end]):
+                lines[start] = text[start:end]
+            place, looked_at = text.find(hint, end), looked_at + 1
+    return [lines[start] for start in sorted(lines)[:MOST_OF_ONE_KIND]]
+
+
+def _hosts(text: str) -> set[str]:
+    if "://" not in text:
+        return set()
+    hosts = {found.lower().rstrip(".:") for found in HOST.findall(text)}
+    return {host for host in sorted(hosts)[:MOST_OF_ONE_KIND] if not LOCAL_HOST.search(host)}
+
+
+def _longest_encoded(text: str) -> float:
+    """Return the greatest length of an encoded string, times its entropy over that of base64."""
+    longest = 0.0
+    for quoted, escaped in ENCODED.findall(text):
+        if escaped:
+            longest = max(longest, len(escaped) / 4)
+        elif not HASH_LIKE.search(quoted) and any(c.isdigit() for c in quoted) and not quoted.islower():
+            longest = max(longest, len(quoted) * _entropy_of(quoted) / 6.0)
+    return longest
+
+
+def _entropy_of(text: str) -> float:
+    """Return the entropy of the characters in bits each."""
+    few = text[:1_024]
+    shares = [few.count(character) / len(few) for character in set(few)]
+    return -sum(share * math.log2(share) for share in shares)
+
+
+def _dependencies(manifests: str) -> frozenset[str]:
+    if not manifests:
+        return frozenset()
+    manifests = "\n".join(line for line in manifests.split("\n") if len(line) <= LONGEST_DEPENDENCY_LINE)
+    names = {name.lower() for name in JSON_DEPENDENCY.findall(manifests)}
+    if not names:
+        names = {name.lower().rstrip(".,") for name in LINE_DEPENDENCY.findall(manifests)}
+    return frozenset(sorted(names - NO_DEPENDENCY)[:MOST_OF_ONE_KIND])
+
+
+def _words(code: str) -> frozenset[str]:
+    return frozenset(sorted(set(WORD.findall(code)))[:MOST_WORDS])

@@ -1,0 +1,84 @@
+"""Features of the change by itself: its size, sensitive places, and how it hides."""
+
+import math
+
+from sentinel.features.facts import PROMISES_OF_TEXT, hostile_text, line_entropy, locks_without_manifest
+from sentinel.features.feature import Feature, count_feature, flag_feature, size_feature, surprise
+from sentinel.features.situation import Situation
+
+NAN = math.nan
+
+
+def _with_files(situation: Situation, value: float) -> float:
+    return float(value) if situation.facts.files else NAN
+
+
+def _count_sensitive(situation: Situation, place: str) -> float:
+    return _with_files(situation, situation.facts.sensitive.get(place, 0))
+
+
+def _broken_promise(situation: Situation) -> float:
+    facts = situation.facts
+    if not facts.files or facts.title_words.isdisjoint(PROMISES_OF_TEXT):
+        return _with_files(situation, 0.0)
+    return facts.effective_lines / (sum(facts.lines) + len(facts.lines)) * facts.log_churn
+
+
+def _small_beside_generated(situation: Situation) -> float:
+    """Return how many times larger the machine-made part is than the rest, on the logarithmic scale."""
+    facts = situation.facts
+    share = facts.generated_lines / max(1, sum(facts.lines)) if facts.generated_lines else 0.0
+    return math.log(1.0 / max(1.0 - share, 1e-4)) if 0.5 < share < 1.0 else _with_files(situation, 0.0)
+
+
+SIZE = (
+    size_feature("log_additions", "size", "adds {}", "line", "Zeng et al. 2021",
+                 lambda s: math.log1p(s.facts.pull_request.additions)),
+    size_feature("log_deletions", "size", "removes {}", "line", "Kamei et al. 2013",
+                 lambda s: math.log1p(s.facts.pull_request.deletions)),
+    size_feature("log_files", "size", "touches {}", "file", "Kamei et al. 2013",
+                 lambda s: math.log1p(s.facts.pull_request.changed_files)),
+    Feature("line_entropy", "size", "share", 0.0, 1.0,
+            lambda value: f"spreads its lines over its files to {value:.0%} of the possible", "Kamei et al. 2013",
+            lambda s: _with_files(s, line_entropy(s.facts))),
+    surprise("size_surprise", "size", "changes this many lines", "Goyal et al. 2018", lambda s: s.facts.log_churn, 16),
+    surprise("spread_surprise", "size", "touches this many directories", "Kamei et al. 2013",
+             lambda s: _with_files(s, math.log1p(max(0, len(s.facts.directories) - 1))), 5),
+    surprise("size_for_author_surprise", "size", "is larger than this author's changes usually are",
+             "Goyal et al. 2018", lambda s: s.larger_than_own, 10),
+)
+SENSITIVE = (
+    count_feature("ci_files", "sensitive", "touches {}", "CI workflow", "Gonzalez et al. 2021",
+                  lambda s: _count_sensitive(s, "ci")),
+    count_feature("build_files", "sensitive", "touches {}", "build or shell script", "OpenSSF alert on xz",
+                  lambda s: _count_sensitive(s, "build")),
+    count_feature("dependency_files", "sensitive", "touches {}", "dependency manifest or lock file",
+                  "Gonzalez et al. 2021", lambda s: _count_sensitive(s, "dependency")),
+    count_feature("policy_files", "sensitive", "touches {}", "ownership, hook or agent-instruction file",
+                  "domain notes, 2.1", lambda s: _count_sensitive(s, "policy")),
+    count_feature("locks_without_manifest", "sensitive", "changes {} without the manifest", "lock file",
+                  "lockfile-lint", lambda s: _with_files(s, locks_without_manifest(s.facts))),
+    count_feature("binary_files", "sensitive", "adds or changes {}", "binary file", "OpenSSF alert on xz",
+                  lambda s: _with_files(s, s.facts.binary_files)),
+    count_feature("mode_changes", "sensitive", "changes the mode of {}", "file or submodule", "Gonzalez et al. 2021",
+                  lambda s: _with_files(s, s.facts.mode_changes)),
+    count_feature("removed_tests", "sensitive", "removes {}", "test file", "OpenSSF alert on xz",
+                  lambda s: _with_files(s, s.facts.removed_tests)),
+    surprise("sensitive_for_author_surprise", "sensitive",
+             "touches a kind of sensitive file unusual for this author (CI, build, dependencies, policy)",
+             "Gonzalez et al. 2021", lambda s: s.sensitive.for_author, 10),
+    surprise("sensitive_for_level_surprise", "sensitive",
+             "touches a kind of sensitive file unusual for authors of this experience (CI, build, dependencies, "
+             "policy)", "Gonzalez et al. 2021", lambda s: s.sensitive.for_level, 10),
+)
+HIDING = (
+    count_feature("hostile_text", "hiding", "carries {} in title, branch or file names",
+                  "shell or invisible character", "Panther; Ultralytics and Nx incidents",
+                  lambda s: float(hostile_text(s.facts))),
+    surprise("promise_surprise", "promise", "promises only text in its title, and changes code", "CommitEval",
+             _broken_promise, 10),
+    surprise("beside_generated_surprise", "hiding", "has a small edit beside large machine-made files",
+             "lockfile-lint", _small_beside_generated, 10),
+    flag_feature("looks_like_other", "author", "comes from a name that looks like another author's",
+                 "comes from a name of its own", "domain notes, D7", lambda s: float(s.looks_like_other)),
+)
