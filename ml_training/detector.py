@@ -1,7 +1,9 @@
 """An autoencoder as outlier detector for any table of finite numbers, with PyOD's interface.
 
-The score is the root of the mean squared Mahalanobis distance of [scaled input, residual], averaged over
-a few small networks, half of which never saw the farthest rows.
+The distance is the root of the mean squared Mahalanobis distance of [scaled input, residual], averaged over
+a few small networks, half of which never saw the farthest rows. For tables of unknown columns, the score is the
+weighted geometric mean of three measures, each divided by its median over the fitted rows: that distance, the
+sum of the columns' own tails, and the distance to the nearest rows. Pull requests use the distance alone.
 """
 
 from collections.abc import Callable
@@ -12,16 +14,20 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from ml_training.neighbours import Neighbours, fit_neighbours
 from ml_training.networks import ROWS_AT_ONCE, Autoencoders, Epoch, train_autoencoders
 from ml_training.scaling import Scaling, fit_scaling
-from ml_training.settings import Hyperparameters
+from ml_training.settings import Hyperparameters, table_hyperparameters
+from ml_training.tails import Tails, fit_tails
 from ml_training.whitening import Whitening, fit_whitening
 from sentinel.errors import DataUnusableError
 
 Floats = NDArray[np.float64]
 
-LEAST_TRIMMED_ROWS = 20  # below this, every row counts
+LEAST_ROWS_PER_COLUMN = 20  # below this, trimming costs the covariance more than it brings
 TRIMMING_ROUNDS = 2
+LEAST_OF_TYPICAL = 1e-3  # a measure of nothing, as of a duplicate, must not decide alone
+SMALLEST = float(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,9 @@ class FittedParts:
     scaling: Scaling
     networks: Autoencoders
     whitenings: tuple[Whitening, ...]  # one per network, of [scaled input, residual]
+    is_one_sided: NDArray[np.bool_]  # (n_features,): unusual only when high
+    tails: Tails | None
+    neighbours: Neighbours | None
 
 
 class AutoencoderDetector:
@@ -43,34 +52,46 @@ class AutoencoderDetector:
             raise ValueError(f"contamination: seen {contamination}, expected a share above 0 and up to 0.5")
         self.contamination = contamination
         self.random_state = random_state
-        self.settings = settings or Hyperparameters()
+        self.settings = settings or table_hyperparameters()
 
     def fit(self, X: ArrayLike, y: object = None, *, X_validation: ArrayLike | None = None,
+            in_nats: NDArray[np.bool_] | None = None,
             tell: Callable[[Epoch], None] = lambda epoch: None) -> "AutoencoderDetector":
         """Learn what is usual in X (n_rows, n_features), rows in order of time; y is ignored.
 
         Without `X_validation` the last rows decide when to stop; the distances are learned from all of X.
+        Columns marked `in_nats` are surprises: not rescaled, and unusual only when high.
         """
         X = _check_table(X)
         self.n_features_in_ = X.shape[1]
-        settings = replace_seed(self.settings, self.random_state)
-        scaling = fit_scaling(X)
+        in_nats = np.zeros(X.shape[1], bool) if in_nats is None else in_nats
+        with _threads(self.settings.threads):
+            self.parts_, self.epochs_ = self._fit_parts(X, X_validation, in_nats, tell)
+            measures = self._measures(X[::-(-len(X) // ROWS_AT_ONCE)])
+            self._typical = [_typical(measure.sum(axis=1)) for measure, _ in measures]
+            self.decision_scores_ = (self._join(measures).sum(axis=1) if len(X) <= ROWS_AT_ONCE
+                                     else self.decision_function(X))
+        self.threshold_ = float(np.quantile(self.decision_scores_, 1 - self.contamination))
+        self.labels_ = (self.decision_scores_ > self.threshold_).astype(int)
+        return self
+
+    def _fit_parts(self, X: Floats, X_validation: ArrayLike | None, in_nats: NDArray[np.bool_],
+                   tell: Callable[[Epoch], None]) -> tuple[FittedParts, list[Epoch]]:
+        settings = self.settings.model_copy(update={"seed": self.random_state})
+        scaling = fit_scaling(X, in_nats)
         Z = scaling.transform(X)
         n_validation = 0 if X_validation is not None else round(len(Z) * settings.validation_share)
         n_fitted = max(1, len(Z) - n_validation)
         later = scaling.transform(self._check_width(X_validation)) if X_validation is not None else Z[n_fitted:]
         kept = rows_near_the_middle(Z, settings)
-        with _threads(settings.threads):
-            networks, self.epochs_ = train_autoencoders(
-                Z.astype(np.float32), (later if len(later) else Z).astype(np.float32),
-                [rows[rows < n_fitted] if (rows < n_fitted).any() else rows for rows in kept],
-                settings, _device(settings.device), tell)
-            whitenings = _fit_whitenings(Z, kept, networks.cpu(), settings)
-        self.parts_ = FittedParts(scaling, networks, whitenings)
-        self.decision_scores_ = self.decision_function(X)
-        self.threshold_ = float(np.quantile(self.decision_scores_, 1 - self.contamination))
-        self.labels_ = (self.decision_scores_ > self.threshold_).astype(int)
-        return self
+        networks, epochs = train_autoencoders(
+            Z.astype(np.float32), (later if len(later) else Z).astype(np.float32),
+            [rows[rows < n_fitted] if (rows < n_fitted).any() else rows for rows in kept],
+            settings, _device(settings.device), tell)
+        return FittedParts(
+            scaling, networks, _fit_whitenings(Z, kept, networks.cpu(), settings), in_nats,
+            fit_tails(X) if settings.tails_weight else None,
+            fit_neighbours(Z, settings.seed) if settings.neighbours_weight else None), epochs
 
     def decision_function(self, X: ArrayLike) -> Floats:
         """Return one score per row of X (n_rows, n_features), at least 0; higher is more unusual."""
@@ -79,9 +100,34 @@ class AutoencoderDetector:
     def contributions(self, X: ArrayLike) -> Floats:
         """Return each feature's share of the scores, (n_rows, n_features), at least 0; rows add up to the score."""
         X = self._check_width(X)
-        pieces = [_contributions(self.parts_, X[start:start + ROWS_AT_ONCE])
+        pieces = [self._join(self._measures(X[start:start + ROWS_AT_ONCE]))
                   for start in range(0, len(X), ROWS_AT_ONCE)]
         return np.concatenate(pieces) if pieces else np.empty(X.shape)
+
+    def _join(self, measures: list[tuple[Floats, float]]) -> Floats:
+        """Return the weighted geometric mean of the measures, split over the features as they are."""
+        if len(measures) == 1:
+            return measures[0][0]
+        weights = np.array([weight for _, weight in measures])
+        weights /= weights.sum()
+        totals = [np.maximum(measure.sum(axis=1, keepdims=True), LEAST_OF_TYPICAL * typical)
+                  for (measure, _), typical in zip(measures, self._typical)]
+        logarithm = sum(weight * np.log(total / typical)
+                        for weight, total, typical in zip(weights, totals, self._typical))
+        shares = sum(weight * measure / total for weight, total, (measure, _) in zip(weights, totals, measures))
+        shares += (shares.sum(axis=1, keepdims=True) == 0) / shares.shape[1]  # nothing stands out: spread it evenly
+        return np.exp(logarithm) * shares / shares.sum(axis=1, keepdims=True)
+
+    def _measures(self, X: Floats) -> list[tuple[Floats, float]]:
+        """Return each measure by feature, (n_rows, n_features), with its weight."""
+        parts = self.parts_
+        Z = parts.scaling.transform(X)
+        measures = [(_distances(parts, Z), 1.0)]
+        if parts.tails is not None:
+            measures.append((parts.tails.surprises(X), self.settings.tails_weight))
+        if parts.neighbours is not None:
+            measures.append((_to_roots(parts.neighbours.squared_gaps(Z)), self.settings.neighbours_weight))
+        return measures
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
         """Return 1 for each unusual row of X, else 0."""
@@ -95,15 +141,10 @@ class AutoencoderDetector:
         return table
 
 
-def replace_seed(settings: Hyperparameters, seed: int) -> Hyperparameters:
-    """Return the settings with another seed."""
-    return settings.model_copy(update={"seed": seed})
-
-
 def rows_near_the_middle(Z: Floats, settings: Hyperparameters) -> list[NDArray[np.int64]]:
     """Return for each network the rows of Z that it learns from: all, or without the farthest share."""
     everything = near = np.arange(len(Z))
-    if len(Z) >= LEAST_TRIMMED_ROWS and settings.trimmed_networks and settings.trimmed_share:
+    if len(Z) >= LEAST_ROWS_PER_COLUMN * Z.shape[1] and settings.trimmed_networks and settings.trimmed_share:
         for _ in range(TRIMMING_ROUNDS):
             distances = np.square(fit_whitening(Z[near], settings.ridge).transform(Z)).sum(axis=1)
             near = np.sort(np.argsort(distances, kind="stable")[:round(len(Z) * (1 - settings.trimmed_share))])
@@ -124,15 +165,23 @@ def _residuals(networks: Autoencoders, Z: Floats) -> Floats:
     return Z - rebuilt.numpy().astype(np.float64)
 
 
-def _contributions(parts: FittedParts, X: Floats) -> Floats:
-    Z = parts.scaling.transform(X)
+def _distances(parts: FittedParts, Z: Floats) -> Floats:
+    """Return the distances of scaled rows, by feature."""
     squares = np.zeros((len(Z), 2 * Z.shape[1]))
+    lowest = np.where(np.tile(parts.is_one_sided, 2), 0.0, -np.inf)
     for whitening, residual in zip(parts.whitenings, _residuals(parts.networks, Z)):
-        squares += np.square(whitening.transform(np.hstack([Z, residual])))
-    shares = squares.reshape(len(Z), 2, -1).sum(axis=1) / (len(parts.whitenings) * 2 * Z.shape[1])
-    # The root keeps a single wild row from deciding mean and deviation; shares keep their proportion.
-    roots = np.sqrt(shares.sum(axis=1, keepdims=True))
-    return shares / np.maximum(roots, np.finfo(float).tiny)
+        squares += np.square(np.maximum(whitening.transform(np.hstack([Z, residual])), lowest))
+    return _to_roots(squares.reshape(len(Z), 2, -1).sum(axis=1) / (len(parts.whitenings) * 2 * Z.shape[1]))
+
+
+def _to_roots(squares: Floats) -> Floats:
+    """Return shares that add up to the root of the sum: it keeps one wild row from deciding mean and deviation."""
+    return squares / np.maximum(np.sqrt(squares.sum(axis=1, keepdims=True)), SMALLEST)
+
+
+def _typical(totals: Floats) -> float:
+    """Return the median, or the mean where half of the rows are duplicates of others."""
+    return float(np.median(totals)) or float(totals.mean()) or 1.0
 
 
 def _check_table(X: ArrayLike, least_rows: int = 1) -> Floats:

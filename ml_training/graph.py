@@ -36,7 +36,12 @@ class GraphBuilder:
 
 
 def build_graph(parts: FittedParts, threshold: float, metadata: Mapping[str, str]) -> bytes:
-    """Return the model file: `features` (n, n_features) float64 → score, contributions, is_unusual."""
+    """Return the model file: `features` (n, n_features) float64 → score, contributions, is_unusual.
+
+    Only the distance is exported: pull requests use nothing else.
+    """
+    if parts.tails is not None or parts.neighbours is not None:
+        raise ValueError("tails_weight and neighbours_weight: expected 0 in a model of pull requests")
     n_features = len(parts.scaling.centers)
     graph = GraphBuilder()
     scaled = _add_scaling(graph, parts)  # (n, n_features) float64
@@ -83,6 +88,8 @@ def _add_squared_distances(graph: GraphBuilder, parts: FittedParts, scaled: str)
     centers = np.stack([whitening.center for whitening in parts.whitenings])[:, None].astype(np.float32)
     matrices = np.stack([whitening.matrix for whitening in parts.whitenings]).astype(np.float32)
     white = graph.add("MatMul", graph.add("Sub", joined, graph.constant(centers)), graph.constant(matrices))
+    lowest = np.where(np.tile(parts.is_one_sided, 2), 0.0, -np.inf).astype(np.float32)
+    white = graph.add("Max", white, graph.constant(lowest))
     squares = graph.add("ReduceSum", graph.add("Mul", white, white), graph.constant(np.array([0])), keepdims=0)
     scale = graph.constant(np.array(1 / (n_networks * 2 * n_features)))
     squares = graph.add("Mul", graph.add("Cast", squares, to=TensorProto.DOUBLE), scale)

@@ -34,11 +34,20 @@ class Scaling:
         return np.where(np.isnan(X), 0.0, scaled)
 
 
-def fit_scaling(X: Floats) -> Scaling:
-    """Learn the scaling of X (n_rows, n_features), where NaN means absent."""
-    columns = [_fit_column(column[~np.isnan(column)]) for column in X.T]
+def fit_scaling(X: Floats, in_nats: NDArray[np.bool_] | None = None) -> Scaling:
+    """Learn the scaling of X (n_rows, n_features), where NaN means absent.
+
+    Columns that are `in_nats` are in comparable units already: only their mean moves to 0.
+    """
+    in_nats = np.zeros(X.shape[1], bool) if in_nats is None else in_nats
+    columns = [_center_only(present) if is_in_nats else _fit_column(present)
+               for is_in_nats, column in zip(in_nats, X.T) for present in [column[~np.isnan(column)]]]
     centers, spreads, is_heavy, means, deviations = (np.array(values) for values in zip(*columns))
     return Scaling(centers, spreads, is_heavy.astype(bool), means, deviations)
+
+
+def _center_only(values: Floats) -> tuple[float, float, bool, float, float]:
+    return 0.0, 1.0, False, float(values.mean()) if len(values) else 0.0, 1.0
 
 
 def _fit_column(values: Floats) -> tuple[float, float, bool, float, float]:

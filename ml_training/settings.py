@@ -1,6 +1,6 @@
 """The settings of ml_training: where things are, and the hyperparameters, each with unit and reason."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -15,7 +15,8 @@ class Hyperparameters(Settings):
 
     seed: int = Field(default=0, ge=0, description="start of the random numbers; equal seeds give equal models")
     device: Device = Field(default="auto", description="where the networks train; auto takes a GPU when there")
-    threads: int = Field(default=0, ge=0, description="CPU threads of torch; 0 leaves torch's own choice")
+    threads: int = Field(default=1, ge=0, description="CPU threads of torch, 0 for its own choice; for small matrices "
+                                                      "one is as fast, and more wait for each other")
     n_networks: int = Field(default=4, ge=1, description="networks whose distances are averaged; eight bring no more")
     trimmed_networks: int = Field(default=2, ge=0, description="networks that leave out the farthest rows")
     trimmed_share: float = Field(default=0.1, ge=0, lt=0.5, description="share of rows that those leave out")
@@ -27,11 +28,27 @@ class Hyperparameters(Settings):
     min_steps: int = Field(default=60, ge=1, description="steps that even a small table gets")
     max_steps: int = Field(default=300, ge=1, description="steps after which more rows bring nothing")
     patience: int = Field(default=5, ge=1, description="checks without a better validation loss before stopping")
-    ridge: float = Field(default=1e-3, gt=0, description="added to the covariance's diagonal, in scaled units")
+    ridge: float = Field(default=1.0, gt=0, description="added to the covariance's diagonal, in scaled units; as "
+                                                        "much as the variance of a surprise, so that rare ones "
+                                                        "keep their size")
+    tails_weight: float = Field(default=0.0, ge=0, description="weight of the columns' own tails beside the distance's "
+                                                               "1; for tables only")
+    neighbours_weight: float = Field(default=0.0, ge=0, description="weight of the distance to the nearest rows; for "
+                                                                    "tables only")
     validation_share: float = Field(default=0.15, gt=0, lt=0.5, description="later rows that decide when to stop")
     test_share: float = Field(default=0.15, gt=0, lt=0.5, description="last rows of each repository, never fitted")
     threshold_rule: ThresholdRule = Field(default="mean_plus_two_std", description="which rule flags a pull request")
     alert_budget: float = Field(default=0.01, gt=0, lt=0.5, description="share of pull requests that may be flagged")
+
+
+def default_hyperparameters(**changes: Any) -> Hyperparameters:
+    """Return the defaults with some changes; the environment is not read."""
+    return Hyperparameters.model_construct(**changes)
+
+
+def table_hyperparameters(**changes: Any) -> Hyperparameters:
+    """Return what suits tables of unknown columns, chosen on the development tables of benchmarks/."""
+    return default_hyperparameters(**{"ridge": 1e-3, "tails_weight": 1.0, "neighbours_weight": 2.0, **changes})
 
 
 class MlTrainingSettings(MlflowSettings, ObjectStoreSettings, Hyperparameters):

@@ -21,13 +21,14 @@ from ml_training.registry import CHALLENGER, CHAMPION, RegisteredModel, Registry
 from ml_training.settings import Hyperparameters
 from ml_training.splits import rows_of, split_in_time
 from ml_training.verdict_table import verdicts_name, write_verdicts
-from sentinel.features import feature_fingerprint
+from sentinel.features import CATALOGUE, feature_fingerprint
 from sentinel.logs import Progress, get_logger
 from sentinel.model import AnomalyModel
 from sentinel.object_store import ObjectStore
 from sentinel.provenance import Provenance, find_latest_run
 
 STAGE = "ml_training"
+IN_NATS = np.array([feature.is_surprise for feature in CATALOGUE])
 
 
 def train_autoencoder(settings: Hyperparameters, store: ObjectStore, registry: Registry,
@@ -74,7 +75,7 @@ def fit_detector(dataset: Dataset, splits: NDArray[np.str_], settings: Hyperpara
     validation = rows_of(splits, "validation", dataset.warm_up)
     progress = Progress(STAGE, "steps", settings.max_steps)
     return AutoencoderDetector(random_state=settings.seed, settings=settings).fit(
-        dataset.X[train], X_validation=dataset.X[validation] if len(validation) else None,
+        dataset.X[train], X_validation=dataset.X[validation] if len(validation) else None, in_nats=IN_NATS,
         tell=lambda epoch: progress.advance(epoch.step - progress.done))
 
 

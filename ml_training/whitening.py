@@ -8,6 +8,7 @@ has w·w = (v - mean)' S^-1 (v - mean), and w_i is the whitened value most corre
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -31,7 +32,8 @@ def fit_whitening(V: Floats, ridge: float = RIDGE) -> Whitening:
     """Learn center and covariance from V (n_rows, n_columns)."""
     center = V.mean(axis=0)
     centered = V - center
-    covariance = centered.T @ centered / len(V)
+    columns = torch.from_numpy(np.ascontiguousarray(centered))
+    covariance = (columns.T @ columns / len(V)).numpy()
     return whitening_of(center, covariance, ridge)
 
 
@@ -40,6 +42,7 @@ def whitening_of(center: Floats, covariance: Floats, ridge: float = RIDGE) -> Wh
     covariance = covariance + ridge * np.eye(len(center))
     deviations = np.sqrt(np.diag(covariance))
     correlation = covariance / np.outer(deviations, deviations)
-    values, vectors = np.linalg.eigh(correlation)
+    # By torch, whose threads we set: numpy's wait for each other on a busy machine.
+    values, vectors = (part.numpy() for part in torch.linalg.eigh(torch.from_numpy(correlation)))
     roots = 1 / np.sqrt(np.maximum(values, ridge / deviations.max() ** 2 / 2))
     return Whitening(center, (vectors * roots) @ vectors.T / deviations[:, None])
