@@ -1,9 +1,11 @@
 """Serve the scorer: `python -m model_serving [--host HOST] [--port N] [--workers N]`."""
 
 import argparse
+import ctypes
 import os
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -16,6 +18,7 @@ from sentinel.settings import load_settings
 from sentinel.stage import exit_with, run_stage
 
 STAGE = "model_serving"
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,7 +50,7 @@ def copy_once(given: argparse.Namespace) -> Mapping[str, Any]:
     """Copy the champion to this machine and end; the scorer runs this as its own process."""
     settings = load_settings(ServingSettings)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.alarm(int(settings.fetch_budget_seconds) + 1)  # ends this process even where its parent was killed
+    _end_with_parent(settings.fetch_budget_seconds)
     from model_serving.champion import copy_champion  # MLflow takes two seconds to import, and much memory
     return {"copy": copy_champion(settings)}
 
@@ -63,6 +66,13 @@ def open_listener(host: str, port: int) -> socket.socket:
         raise FixNeededError(f"cannot listen on port {port} of {host}: {error.strerror}; stop what listens there, "
                              "or choose another with --port N (0 takes a free one)") from error
     return listener
+
+
+def _end_with_parent(budget_seconds: float) -> None:
+    """Let the system end this process with the one that waits for it, and in any case after the budget."""
+    signal.alarm(int(budget_seconds) + 1)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

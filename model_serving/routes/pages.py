@@ -19,7 +19,7 @@ from model_serving.scorer import Champion, Scorer
 from model_serving.settings import ServingSettings
 from model_serving.verdict_table import ORDERS, Filters, RankedPullRequest
 from model_serving.words import age_in_words, counted, joined, percentile_in_words, visible
-from sentinel.features import sentence
+from sentinel.features import CATALOGUE, FEATURE_NAMES, sentence
 from sentinel.verdict import Reason
 
 ROWS_PER_PAGE = 25
@@ -93,12 +93,14 @@ def ranking_view(champion: Champion) -> Mapping[str, Any]:
     chosen = next((one for one in repositories if one.name == table.name_of(filters.repository or "")), None)
     if chosen is None and len(repositories) == 1:
         chosen = repositories[0]
+    thresholds = {one.threshold for one in repositories if chosen in (None, one)}
     return {
         "facts": _model_facts(champion), "filters": filters, "page": page, "repositories": repositories,
         "chosen": chosen, "is_filtered": filters != Filters(filters.repository, filters.order),
         "n_told": sum(one.n_pull_requests for one in repositories),
         "n_unusual": sum(one.n_unusual for one in repositories),
-        "chart": score_chart(table.scores_of(chosen.name), chosen.threshold) if chosen else None,
+        "chart": None if len(thresholds) != 1
+        else score_chart(table.scores_of(chosen.name if chosen else None), *thresholds),
         "orders": [(order, ORDER_WORDS[order]) for order in ORDERS], "periods": PERIODS,
         "next_link": _link(filters, page.next_after) if page and page.next_after else None,
         "first_link": _link(filters) if after else None, "link": _link,
@@ -125,9 +127,9 @@ def _reason_view(champion: Champion, repository: str, reason: Reason) -> ReasonV
     quantiles = champion.usual_values(repository, reason.feature)
     if quantiles is None or reason.value is None:
         return ReasonView(reason, None, None, None)
-    middle = float(quantiles[len(quantiles) // 2])
-    return ReasonView(reason, value_chart(quantiles, reason.value), share_below(quantiles, reason.value),
-                      sentence(reason.feature, middle))
+    is_surprise = CATALOGUE[FEATURE_NAMES.index(reason.feature)].is_surprise  # its sentence says the share itself
+    middle = None if is_surprise else sentence(reason.feature, float(quantiles[len(quantiles) // 2]))
+    return ReasonView(reason, value_chart(quantiles, reason.value), share_below(quantiles, reason.value), middle)
 
 
 def _model_facts(champion: Champion) -> Mapping[str, Any]:
