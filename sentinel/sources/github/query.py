@@ -38,6 +38,7 @@ query Files($owner: String!, $name: String!, $number: Int!, $after: String) {
     nameWithOwner
     pullRequest(number: $number) {
       files(first: 100, after: $after) {
+        totalCount
         pageInfo { hasNextPage endCursor }
         nodes { path additions deletions changeType }
       }

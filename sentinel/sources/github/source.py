@@ -68,11 +68,12 @@ class _Walk:
 
     def pages(self) -> Iterator[Page]:
         """Yield what is not read yet: the first walk, then what changed."""
+        was_under_way = self._state.after is not None
         if self._state.high_water is None:
             yield from self._first_walk()
-            if not self._is_stale:
+            if not (was_under_way or self._is_stale):
                 return
-        was_under_way = self._state.after is not None
+            was_under_way = False
         yield from self._changes()
         if was_under_way:
             yield from self._changes()
