@@ -9,13 +9,13 @@ PLACE = (
              lambda s: s.directory.here, 12),
     surprise("path_surprise", "place", "touches files that seldom change", "Gonzalez et al. 2021",
              lambda s: s.path, 12),
-    surprise("type_surprise", "kind", "touches a type of file that seldom changes", "Goyal et al. 2018",
+    surprise("type_surprise", "what", "touches a type of file that seldom changes", "Goyal et al. 2018",
              lambda s: s.extension, 12),
-    surprise("pair_surprise", "kind", "changes types of files together that seldom change together",
+    surprise("pair_surprise", "what", "changes types of files together that seldom change together",
              "Goyal et al. 2018", lambda s: s.pair, 12),
     surprise("new_file_surprise", "place", "adds a file where files are seldom added", "replay baselines",
              lambda s: s.added_to, 12),
-    surprise("alone_surprise", "alone", "changes a file nearly alone that usually changes along with many",
+    surprise("alone_surprise", "what", "changes a file nearly alone that usually changes along with many",
              "replay baselines", lambda s: s.aloneness, 5),
 )
 AUTHOR = (
@@ -29,9 +29,9 @@ AUTHOR = (
              "Gonzalez et al. 2021", lambda s: s.directory.for_author, 12),
     surprise("place_for_level_surprise", "place", "touches a directory unusual for authors of this experience",
              "replay baselines", lambda s: s.directory.for_level, 12),
-    surprise("mix_for_author_surprise", "kind", "mixes kinds of files in a way unusual for this author",
+    surprise("mix_for_author_surprise", "what", "mixes kinds of files in a way unusual for this author",
              "replay baselines", lambda s: s.mix.for_author, 10),
-    surprise("mix_for_level_surprise", "kind",
+    surprise("mix_for_level_surprise", "what",
              "mixes kinds of files in a way unusual for authors of this experience", "replay baselines",
              lambda s: s.mix.for_level, 10),
 )

@@ -4,7 +4,7 @@ from sentinel.features.catalogue import CATALOGUE
 from sentinel.features.facts import EPOCH, Facts
 from sentinel.features.feature import MOST_SURPRISE_NATS
 from sentinel.features.situation import Situation
-from sentinel.features.usual import USUAL_SHARES
+from sentinel.features.usual import usual_shares
 from sentinel.history.counts import Tails
 from sentinel.history.event import Event
 from sentinel.history.learn import land_pending, learn_merged, learn_opened, remember_pending
@@ -29,7 +29,7 @@ class RepositoryHistory:
         self.n_outcomes = 0
         self.memory = Memory()
         self.tails = Tails([feature.quantity_highest or 1.0 for feature in SURPRISES],
-                           [USUAL_SHARES.get(feature.name, NEVER_ELSEWHERE) for feature in SURPRISES])
+                           [usual_shares(feature.name, Tails.N_BINS) for feature in SURPRISES])
         self._last: tuple[PullRequest, Situation, list[float]] | None = None
 
     @property
@@ -86,6 +86,3 @@ class RepositoryHistory:
             situation = recall(self.memory, Facts(pull_request))
             self._last = pull_request, situation, [float(compute(situation)) for compute in _COMPUTED]
         return self._last
-
-
-NEVER_ELSEWHERE = (1.0,) + (0.0,) * (Tails.N_BINS - 1)
