@@ -7,7 +7,7 @@ from typing import Any
 from data_fetch.fetch_github_data import fetch_all
 from data_fetch.settings import DataFetchSettings
 from sentinel.settings import load_settings
-from sentinel.sources import KINDS
+from sentinel.sources.kinds import KINDS
 from sentinel.stage import exit_with, run_stage
 
 

@@ -9,7 +9,7 @@ from data_fetch.stopping import StoppedError, Stopping
 from sentinel.errors import DataUnusableError, SentinelError
 from sentinel.logs import Progress, get_logger
 from sentinel.mongo import PullRequestStore, StoredCounts, open_pull_request_store
-from sentinel.sources import open_source
+from sentinel.sources.kinds import open_source
 from sentinel.sources.page import Cursor, Page
 
 LEAST_URGENT_FIRST = (75, 65, 2, 1)  # what repeating may mend comes last when several sources fail

@@ -52,6 +52,7 @@ class PullRequestStore:
         self._pull_requests = database["pull_requests"]
         self._cursors = database["fetch_cursors"]
         self._rejected = database["rejected_pull_requests"]
+        self._holds_rejected: bool | None = None  # None: not looked yet
 
     def prepare(self) -> None:
         """Create the indexes that the reads below use; safe to repeat."""
@@ -150,10 +151,13 @@ class PullRequestStore:
             }
             writes.append(ReplaceOne({"_id": key}, document, upsert=True))
         self._rejected.bulk_write(writes, ordered=False)
+        self._holds_rejected = True
 
     def _forget_rejected(self, keys: list[str]) -> None:
         """Drop the rejections of pull requests that are stored now."""
-        if keys:
+        if self._holds_rejected is None:
+            self._holds_rejected = self._rejected.find_one({}, {"_id": 1}) is not None
+        if keys and self._holds_rejected:
             self._rejected.delete_many({"pull_request": {"$in": keys}})
 
 

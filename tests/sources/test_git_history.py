@@ -11,8 +11,8 @@ import pytest
 
 from sentinel.errors import CorruptFileError, NotFoundError, PermissionDeniedError
 from sentinel.pull_request import ChangedFile
-from sentinel.sources import open_source
 from sentinel.sources.git_log import parse_commit, split_stream
+from sentinel.sources.kinds import open_source
 from tests.sources.git_builder import DAY, START, History, git
 
 

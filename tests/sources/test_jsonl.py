@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from sentinel.errors import CorruptFileError, NotFoundError, SettingsError
-from sentinel.sources import open_source
 from sentinel.sources.jsonl import PAGE_RECORDS
+from sentinel.sources.kinds import open_source
 from sentinel.sources.page import MAX_RAW_BYTES
 
 

@@ -1,0 +1,52 @@
+"""Open a source of pull requests by its URI.
+
+Each kind is imported when it is asked for: reading a file needs no HTTP client.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sentinel.errors import RecordError, SettingsError
+from sentinel.pull_request import check_repository
+from sentinel.sources.page import Source
+
+KINDS = """
+  github:OWNER/NAME   a repository on GitHub, for example github:pallets/flask
+  git:PATH            a clone on this machine, bare or not, for example git:../flask
+  jsonl:PATH          a file or folder of JSON lines, plain or gzip'd, for example jsonl:pull-requests.jsonl.gz
+  simulated:          a made-up history with planted oddities, served on this machine"""
+
+
+@contextmanager
+def open_source(uri: str, settings: Any) -> Iterator[Source]:
+    """Open the source that `uri` names; `settings` are those of data_fetch.
+
+    Raises SettingsError for a URI of no known kind, NotFoundError when nothing is there.
+    """
+    kind, colon, name = uri.partition(":")
+    if kind == "jsonl" and name:
+        from sentinel.sources.jsonl import JsonLinesSource
+        yield JsonLinesSource(Path(name))
+    elif kind == "git" and name:
+        from sentinel.sources.git_history import open_git_history
+        with open_git_history(Path(name), settings) as source:
+            yield source
+    elif kind == "github" and name:
+        from sentinel.sources.github import open_github
+        with open_github(_checked_repository(uri, name), settings) as source:
+            yield source
+    elif kind == "simulated" and colon and not name:
+        from sentinel.sources.simulated import open_simulated
+        with open_simulated(settings) as source:
+            yield source
+    else:
+        raise SettingsError(f"source {uri!r} is of no known kind; expected one of:{KINDS}")
+
+
+def _checked_repository(uri: str, name: str) -> str:
+    try:
+        return check_repository(name)
+    except RecordError as error:
+        raise SettingsError(f"source {uri!r}: {error}, for example github:pallets/flask") from error
