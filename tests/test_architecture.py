@@ -23,7 +23,7 @@ HOMES = {
     "pymongo": ("sentinel/mongo.py", "sentinel/command/embedded_mongo.py"),
     "hvac": ("sentinel/",), "boto3": ("sentinel/object_store.py",), "botocore": ("sentinel/object_store.py",),
     "httpx2": ("sentinel/sources/",),
-    "click": ("sentinel/command/",), "rich": ("sentinel/command/",),
+    "click": ("sentinel/command/",), "rich": ("sentinel/command/",), "matplotlib": ("ml_training/",),
 }
 ENVIRONMENT = frozenset({"environ", "environb", "getenv"})
 MAY_READ_ENVIRONMENT = re.compile(r"(.*/)?__main__\.py|sentinel/settings\.py")
