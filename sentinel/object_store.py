@@ -1,8 +1,8 @@
 """Files by URI: a folder on one machine, a bucket in a cluster; a file appears whole or not at all."""
 
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +14,7 @@ from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from sentinel.errors import NotFoundError, PermissionDeniedError, SettingsError, UnavailableError
+from sentinel.errors import NotFoundError, PermissionDeniedError, SentinelError, SettingsError, UnavailableError
 from sentinel.settings import ObjectStoreSettings
 
 CONNECT_SECONDS, READ_SECONDS, TRIES = 3, 20, 5
@@ -108,15 +108,14 @@ class FolderStore:
         target = self._folder / name
         with self._translated(name):
             target.parent.mkdir(parents=True, exist_ok=True)
-            handle, unfinished = tempfile.mkstemp(prefix=".unfinished-", dir=target.parent)
-            os.close(handle)
+            unfinished = target.parent / f".unfinished-{secrets.token_hex(8)}"
             try:
-                yield Path(unfinished)
+                yield unfinished
                 with open(unfinished, "rb") as written:
                     os.fsync(written.fileno())
                 os.replace(unfinished, target)
             finally:
-                Path(unfinished).unlink(missing_ok=True)
+                unfinished.unlink(missing_ok=True)
 
     @contextmanager
     def _translated(self, name: str) -> Iterator[None]:
@@ -127,6 +126,9 @@ class FolderStore:
         except PermissionError as error:
             raise PermissionDeniedError(f"{self.uri}: may not write or read {name}; "
                                         "give this user the right to the folder, or name another") from error
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            raise PermissionDeniedError(f"{self.uri}: {name}: a file stands where a folder is expected, or a folder "
+                                        "where a file is; move it away, or name another folder") from error
         except OSError as error:
             raise UnavailableError(f"{self.uri}: {name}: {error.strerror}; make room or mend the disk, "
                                    "then run this again") from error
@@ -148,7 +150,10 @@ class BucketStore:
             aws_secret_access_key=secret.get_secret_value() if secret else None,
             config=Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS,
                           retries={"mode": "standard", "total_max_attempts": TRIES},
-                          s3={"addressing_style": "path"}),
+                          s3={"addressing_style": "path"},
+                          # Servers that are not Amazon's refuse the checksums that boto3 adds of its own accord.
+                          request_checksum_calculation="when_required",
+                          response_checksum_validation="when_required"),
         )
 
     def put_file(self, name: str, path: Path) -> None:
@@ -191,18 +196,25 @@ class BucketStore:
         try:
             yield
         except ClientError as error:
-            code = str(error.response.get("Error", {}).get("Code", ""))
-            if code in NOT_FOUND_CODES:
-                raise NotFoundError(f"{self.uri}: no object {name}") from error
-            if code in FIX_CODES:
-                raise PermissionDeniedError(f"{self.uri}: {name}: the store answers {code}; "
-                                            "check the bucket's name, its keys and their rights") from error
-            raise self._unavailable(name, code) from error
+            raise self._answered(name, error) from error
+        except S3UploadFailedError as error:
+            if isinstance(error.__context__, ClientError):
+                raise self._answered(name, error.__context__) from error
+            raise self._unavailable(name, type(error).__name__) from error
         except NoCredentialsError as error:
             raise SettingsError(f"{self.uri}: SENTINEL_S3_ACCESS_KEY and SENTINEL_S3_SECRET_KEY "
                                 "are not set") from error
-        except (BotoCoreError, S3UploadFailedError) as error:
+        except BotoCoreError as error:
             raise self._unavailable(name, type(error).__name__) from error
+
+    def _answered(self, name: str, error: ClientError) -> SentinelError:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        if code in NOT_FOUND_CODES:
+            return NotFoundError(f"{self.uri}: no object {name}")
+        if code in FIX_CODES:
+            return PermissionDeniedError(f"{self.uri}: {name}: the store answers {code}; "
+                                         "check the bucket's name, its keys and their rights")
+        return self._unavailable(name, code)
 
     def _unavailable(self, name: str, seen: str) -> UnavailableError:
         return UnavailableError(f"{self.uri}: {name}: the store did not answer as it should ({seen}, "

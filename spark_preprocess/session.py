@@ -12,7 +12,9 @@ from contextvars import copy_context
 from pathlib import Path
 from typing import TypeVar
 
+from py4j.protocol import Py4JError
 from pyspark import SparkConf, SparkContext
+from pyspark.errors import PySparkException
 from pyspark.find_spark_home import _find_spark_home
 from pyspark.java_gateway import launch_gateway
 from pyspark.serializers import UTF8Deserializer, read_int
@@ -21,6 +23,7 @@ from pyspark.sql import SparkSession
 from sentinel.errors import FixNeededError, SentinelError, UnavailableError
 from sentinel.logs import get_logger
 from spark_preprocess.java import find_java
+from spark_preprocess.task_errors import first_line, to_our_error
 from spark_preprocess.settings import SparkPreprocessSettings
 
 START_SECONDS = 120
@@ -71,7 +74,12 @@ def spark_properties(settings: SparkPreprocessSettings) -> Mapping[str, str]:
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.catalogImplementation": "in-memory",
         "spark.sql.adaptive.enabled": "false",
+        # One short query that Spark only moves rows for: compiling code for it costs more than it saves.
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        # A pull request may hold 1 MB of patches; Python never gets more than this at once.
         "spark.sql.execution.arrow.maxRecordsPerBatch": "500",
+        "spark.sql.execution.arrow.maxBytesPerBatch": "16m",
         "spark.executorEnv.PYTHONPATH": str(Path(__file__).parents[1]),
         "spark.pyspark.python": sys.executable,
         "spark.pyspark.driver.python": sys.executable,
@@ -136,11 +144,17 @@ def _wait_for_gateway(process: subprocess.Popen[bytes], connection: Path) -> tup
 
 def _run(settings: SparkPreprocessSettings, environment: MutableMapping[str, str], port: int, secret: str,
          work: Callable[[SparkSession], Result]) -> Result:
-    """Run `work` with a session over the gateway at `port`."""
-    session = _connect(settings, environment, port, secret)
+    """Run `work` with a session over the gateway at `port`; errors leave as ours, with their text."""
+    try:
+        session = _connect(settings, environment, port, secret)
+    except (PySparkException, Py4JError) as error:
+        raise FixNeededError(f"Spark did not start at {settings.spark_master}: {first_line(str(error))}; "
+                             "check SPARK_MASTER and SENTINEL_SPARK_CONFIGURATION") from None
     get_logger().info("spark_preprocess.spark_started", master=settings.spark_master, version=session.version)
     try:
         return work(session)
+    except (PySparkException, Py4JError) as error:
+        raise to_our_error(str(error)) from None  # its text is asked of Java, which is gone when it is printed
     finally:
         session.stop()
         _forget_gateway()

@@ -10,8 +10,8 @@ from sentinel.errors import DataUnusableError
 from sentinel.features import FEATURE_NAMES, feature_fingerprint
 from sentinel.logs import get_logger
 from sentinel.mongo import open_pull_request_store
-from sentinel.object_store import open_object_store
-from sentinel.provenance import Provenance, publish_provenance, stored_history_name
+from sentinel.object_store import ObjectStore, open_object_store
+from sentinel.provenance import FEATURES, Provenance, publish_provenance, stored_history_name
 from spark_preprocess.mongo_partitions import StoredInput, look_over
 from spark_preprocess.publish import Summary
 from spark_preprocess.retention import delete_old_runs, delete_run, is_up_to_date
@@ -35,6 +35,7 @@ def preprocess(settings: SparkPreprocessSettings, environment: MutableMapping[st
         return {"n_pull_requests": stored.n_pull_requests, "outcome": "nothing to do", "new": 0}
     run_id = new_run_id(datetime.now(UTC))
     try:
+        check_writable(store, run_id)
         summaries = fold_on_spark(settings, environment, stored, run_id)
         rejected = count_rejected(summaries, stored, settings.max_rejected_share)
         provenance = to_provenance(run_id, stored, summaries, sum(rejected.values()))
@@ -55,6 +56,13 @@ def fold_on_spark(settings: SparkPreprocessSettings, environment: MutableMapping
     return run_on_spark(settings, environment, lambda session: write_features(session, settings, stored, run_id))
 
 
+def check_writable(store: ObjectStore, run_id: str) -> None:
+    """Write and delete a file, so that a store that takes none is known before Spark starts."""
+    name = f"{FEATURES}/{run_id}/begun"
+    store.put_bytes(name, b"")
+    store.delete(name)
+
+
 def new_run_id(now: datetime) -> str:
     """Return a name that sorts by time and that no other run has."""
     return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
@@ -71,7 +79,8 @@ def count_rejected(summaries: list[Summary], stored: StoredInput, most: float) -
     if n_rejected > most * n_all or n_rejected == n_all:
         raise DataUnusableError(
             f"{n_rejected:,} of {n_all:,} stored pull requests cannot be used ({by_field}), expected at most "
-            f"{most:.0%} (SENTINEL_MAX_REJECTED_SHARE); fetch them again with data_fetch --full; the last good run stays in place")
+            f"{most:.0%} (SENTINEL_MAX_REJECTED_SHARE); fetch them again with data_fetch --full; "
+            "the last good run stays in place")
     if rejected:
         get_logger().warning("spark_preprocess.documents_rejected", rejected=rejected, of=n_all)
     return rejected

@@ -29,8 +29,9 @@ RUN_SECONDS = 120
 def made_up(repository: str, number: int) -> PullRequestRecord:
     """Return one made-up pull request; a few never end, many are merged long after later ones are opened."""
     opened_at = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(hours=5 * number, seconds=number % 7)
+    folders = ("src", "docs", ".github/workflows", "tests")
     files = tuple(
-        ChangedFile(f"{('src', 'docs', '.github/workflows', 'tests')[(number + place) % 4]}/file{number * place % 17}.py",
+        ChangedFile(f"{folders[(number + place) % 4]}/file{number * place % 17}.py",
                     additions=number % 31, deletions=place, patch="+x = 1\n" if number % 3 == 0 else None)
         for place in range(number % 5))
     pull_request = PullRequest(

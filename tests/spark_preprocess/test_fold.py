@@ -32,7 +32,8 @@ def test_first_pull_requests_are_marked_as_warm_up(records):
 
 def test_rejections_are_counted_by_field_and_left_out(records):
     events = stored_events(records, "anna/quay")
-    rejected = [StoredEvent("anna/quay", "", 0, "rejected", reason) for reason in (b"files: a", b"files: b", b"user: c")]
+    rejected = [StoredEvent("anna/quay", "", 0, "rejected", reason)
+                for reason in (b"files: a", b"files: b", b"user: c")]
     reasons: Counter[str] = Counter()
 
     assert events == list(without_rejected([*rejected, *events], reasons))
