@@ -1,6 +1,7 @@
 """Fetch pull requests from every source, page by page, into MongoDB."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,9 +73,10 @@ class FetchRun:
         counts, before = self._counts, self._counts.read
         cursors = SavedCursors(self._store, uri, self._settings.full)
         try:
-            for page in self._pages(uri, cursors):
-                self._progress.total = None if page.total is None else before + page.total
-                self._store_page(uri, page)
+            with closing(self._pages(uri, cursors)) as pages:
+                for page in pages:
+                    self._progress.total = None if page.total is None else before + page.total
+                    self._store_page(uri, page)
         except SourceFailure as failure:
             counts.failures.append((uri, failure.error))
             get_logger().error("data_fetch.source_failed", source=uri, error=type(failure.error).__name__,

@@ -100,9 +100,12 @@ class PullRequestStore:
                 yield found["repository"], found["_id"], found["content_hash"]
 
     def read(self, repository: str) -> Iterator[Document]:
-        """Yield the documents of one repository, each in GitHub's REST shape, in no order."""
+        """Yield the documents of one repository, each in GitHub's REST shape, in no order.
+
+        The filter is spelled so that the embedded server, too, finds its index.
+        """
         with translated_errors(f"read the pull requests of {repository}"):
-            yield from self._pull_requests.find({"repository": repository}, batch_size=READ_BATCH)
+            yield from self._pull_requests.find({"repository": {"$eq": repository}}, batch_size=READ_BATCH)
 
     def read_numbers(self, repository: str, first: int, last: int) -> Iterator[Document]:
         """Yield the documents of one repository from number `first` to `last`, in no order.

@@ -15,6 +15,8 @@ from sentinel.sources.git_log import parse_commit, split_stream
 from sentinel.sources.kinds import open_source
 from tests.sources.git_builder import DAY, START, History, git
 
+CHILDREN = Path(f"/proc/self/task/{os.getpid()}/children")
+
 
 def read(path: Path, cursor: dict | None = None, patches: bool = True) -> list:
     with open_source(f"git:{path}", SimpleNamespace(git_patches=patches)) as source:
@@ -423,6 +425,22 @@ class Drops:
     def read(self, size: int) -> bytes:
         drop, self.content = self.content[:3], self.content[3:]
         return drop
+
+
+@pytest.mark.skipif(not CHILDREN.exists(), reason="only Linux lists the children of a process")
+def test_no_git_is_left_behind_by_a_reader_that_stops_early(tmp_path):
+    history = History(tmp_path / "harbour")
+    for number in range(1, 500):
+        history.commit(f"Change {number} (#{number})", {f"{number}": b"%d\n" % number * 2_000})
+    before = CHILDREN.read_text()
+
+    with open_source(f"git:{history.write()}", SimpleNamespace(git_patches=True)) as source:
+        pages = source.pages(lambda repository: None)
+        next(pages)
+        during = CHILDREN.read_text()
+        pages.close()
+
+    assert before == CHILDREN.read_text() != during
 
 
 def test_stream_is_split_at_the_mark_wherever_reads_end():

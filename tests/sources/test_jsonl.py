@@ -51,7 +51,7 @@ def test_pages_hold_one_repository_each(tmp_path):
     pages = read(tmp_path / "prs.jsonl")
 
     assert {"octo/harbour": [1, 2], "octo/pier": [1]} == {page.repository: numbers([page]) for page in pages}
-    assert [None, None] == [page.cursor for page in pages]
+    assert [(None, 3), (None, 3)] == [(page.cursor, page.total) for page in pages]
 
 
 def test_pages_are_full_but_the_last(tmp_path):
