@@ -32,6 +32,18 @@ class AssembledModel:
     scores: Floats  # of all rows of the dataset
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a model comes from."""
+
+    version: str
+    feature_names: tuple[str, ...]
+    feature_fingerprint: str
+    features_run_id: str
+    training_run_id: str
+    trained_until: str | None
+
+
 def assemble_model(detector: AutoencoderDetector, dataset: Dataset, splits: NDArray[np.str_],
                    settings: Hyperparameters, version: str, training_run_id: str) -> AssembledModel:
     """Put the fitted detector into one file; `splits` names the split of each row."""
@@ -40,21 +52,30 @@ def assemble_model(detector: AutoencoderDetector, dataset: Dataset, splits: NDAr
     fitted = rows_of(splits, "train", dataset.warm_up)
     references = reference_scores(scores, dataset, splits)
     thresholds = compute_thresholds(settings, scores[fitted], references)
-    names = dataset.provenance.feature_names
-    probes = dataset.X[np.linspace(0, len(dataset) - 1, N_PROBES).astype(int)]
-    card = ModelCard(
-        version=version, feature_names=names, feature_fingerprint=dataset.provenance.feature_fingerprint,
-        features_run_id=dataset.provenance.run_id, training_run_id=training_run_id,
+    origin = Origin(version, dataset.provenance.feature_names, dataset.provenance.feature_fingerprint,
+                    dataset.provenance.run_id, training_run_id,
+                    dataset.facts["opened_at"][int(fitted.max())].as_py().isoformat())
+    card = make_card(detector, dataset.X[fitted], contributions[fitted], thresholds, references, origin)
+    return AssembledModel(build_graph(detector.parts_, thresholds.pooled, card.to_metadata()), card, thresholds, scores)
+
+
+def make_card(detector: AutoencoderDetector, X: Floats, contributions: Floats, thresholds: Thresholds,
+              references: Mapping[str, Floats], origin: Origin) -> ModelCard:
+    """Say what belongs to a detector fitted on X (n_rows, n_features) with these contributions."""
+    names = origin.feature_names
+    probes = X[np.linspace(0, len(X) - 1, N_PROBES).astype(int)]
+    return ModelCard(
+        version=origin.version, feature_names=names, feature_fingerprint=origin.feature_fingerprint,
+        features_run_id=origin.features_run_id, training_run_id=origin.training_run_id,
         threshold_rule=thresholds.rule, threshold=thresholds.pooled, thresholds=dict(thresholds.by_repository),
         reference_scores={name: _quantiles(values) for name, values in references.items()},
         n_references={name: len(values) for name, values in references.items()},
-        usual_values={name: _usual_values(dataset.X[fitted, column]) for column, name in enumerate(names)},
-        usual_contributions=dict(zip(names, contributions[fitted].mean(axis=0).tolist())),
+        usual_values={name: _usual_values(X[:, column]) for column, name in enumerate(names)},
+        usual_contributions=dict(zip(names, contributions.mean(axis=0).tolist())),
         probe_rows=[[None if np.isnan(value) else value for value in row] for row in probes.tolist()],
         probe_scores=detector.decision_function(probes).tolist(),
-        trained_until=dataset.facts["opened_at"][int(fitted.max())].as_py().isoformat(),
+        trained_until=origin.trained_until,
     )
-    return AssembledModel(build_graph(detector.parts_, thresholds.pooled, card.to_metadata()), card, thresholds, scores)
 
 
 def reference_scores(scores: Floats, dataset: Dataset, splits: NDArray[np.str_]) -> Mapping[str, Floats]:

@@ -78,7 +78,7 @@ class AutoencoderDetector:
     def _fit_parts(self, X: Floats, X_validation: ArrayLike | None, in_nats: NDArray[np.bool_],
                    tell: Callable[[Epoch], None]) -> tuple[FittedParts, list[Epoch]]:
         settings = self.settings.model_copy(update={"seed": self.random_state})
-        scaling = fit_scaling(X, in_nats)
+        scaling = fit_scaling(X, in_nats, settings.largest_scaled)
         Z = scaling.transform(X)
         n_validation = 0 if X_validation is not None else round(len(Z) * settings.validation_share)
         n_fitted = max(1, len(Z) - n_validation)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from ml_training.detector import FittedParts
-from ml_training.scaling import LARGEST_RATIO, LARGEST_SCALED
+from ml_training.scaling import LARGEST_RATIO
 from sentinel.model import INPUT, OPSET, OUTPUTS
 
 IR_VERSION = 10  # what onnxruntime 1.23 reads at opset 21
@@ -67,8 +67,7 @@ def _add_scaling(graph: GraphBuilder, parts: FittedParts) -> str:
     stretched = graph.add("Where", graph.constant(scaling.is_heavy), asinh, ratio)
     centered = graph.add("Sub", stretched, graph.constant(scaling.means))
     scaled = graph.add("Div", centered, graph.constant(scaling.deviations))
-    bounds = [graph.constant(np.array(sign * LARGEST_SCALED)) for sign in (-1, 1)]
-    scaled = graph.add("Clip", scaled, *bounds)
+    scaled = graph.add("Min", graph.add("Max", scaled, graph.constant(-scaling.limits)), graph.constant(scaling.limits))
     return graph.add("Where", graph.add("IsNaN", INPUT), graph.constant(np.array(0.0)), scaled)
 
 

@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 QUARTILES_TO_DEVIATION = 1.349  # interquartile range of a normal distribution, in standard deviations
 HEAVY_TAIL_MOMENT = 10.0  # fourth standardised moment above which a column counts as heavy-tailed; normal: 3
 LARGEST_RATIO = 1e15  # keeps the square in asinh finite in float64
-LARGEST_SCALED = 1e3  # beyond this a value is as unusual as can be; keeps float32 exact enough
+LARGEST_SCALED = 1e3  # keeps float32 exact enough
 SMALLEST_SPREAD = 1e-290  # below it 1 / spread overflows
 
 
@@ -26,24 +26,27 @@ class Scaling:
     is_heavy: NDArray[np.bool_]
     means: Floats
     deviations: Floats
+    limits: Floats  # scaled values are cut at ± these
 
     def transform(self, X: Floats) -> Floats:
         """Return X (n_rows, n_features) scaled; NaN becomes 0, which is the middle."""
         stretched = _stretch(X, self.centers, self.spreads, self.is_heavy)
-        scaled = np.clip((stretched - self.means) / self.deviations, -LARGEST_SCALED, LARGEST_SCALED)
+        scaled = np.clip((stretched - self.means) / self.deviations, -self.limits, self.limits)
         return np.where(np.isnan(X), 0.0, scaled)
 
 
-def fit_scaling(X: Floats, in_nats: NDArray[np.bool_] | None = None) -> Scaling:
+def fit_scaling(X: Floats, in_nats: NDArray[np.bool_] | None = None, limit: float = LARGEST_SCALED) -> Scaling:
     """Learn the scaling of X (n_rows, n_features), where NaN means absent.
 
-    Columns that are `in_nats` are in comparable units already: only their mean moves to 0.
+    Columns that are `in_nats` are in comparable units already: only their mean moves to 0. The others are cut at
+    ±`limit` deviations.
     """
     in_nats = np.zeros(X.shape[1], bool) if in_nats is None else in_nats
     columns = [_center_only(present) if is_in_nats else _fit_column(present)
                for is_in_nats, column in zip(in_nats, X.T) for present in [column[~np.isnan(column)]]]
     centers, spreads, is_heavy, means, deviations = (np.array(values) for values in zip(*columns))
-    return Scaling(centers, spreads, is_heavy.astype(bool), means, deviations)
+    limits = np.where(in_nats, LARGEST_SCALED, limit)
+    return Scaling(centers, spreads, is_heavy.astype(bool), means, deviations, limits)
 
 
 def _center_only(values: Floats) -> tuple[float, float, bool, float, float]:

@@ -31,6 +31,8 @@ class Hyperparameters(Settings):
     ridge: float = Field(default=1.0, gt=0, description="added to the covariance's diagonal, in scaled units; as "
                                                         "much as the variance of a surprise, so that rare ones "
                                                         "keep their size")
+    largest_scaled: float = Field(default=3.0, gt=0, description="deviations at which features other than surprises "
+                                                                 "are cut, so that a rare flag does not decide alone")
     tails_weight: float = Field(default=0.0, ge=0, description="weight of the columns' own tails beside the distance's "
                                                                "1; for tables only")
     neighbours_weight: float = Field(default=0.0, ge=0, description="weight of the distance to the nearest rows; for "
@@ -48,7 +50,8 @@ def default_hyperparameters(**changes: Any) -> Hyperparameters:
 
 def table_hyperparameters(**changes: Any) -> Hyperparameters:
     """Return what suits tables of unknown columns, chosen on the development tables of benchmarks/."""
-    return default_hyperparameters(**{"ridge": 1e-3, "tails_weight": 1.0, "neighbours_weight": 2.0, **changes})
+    chosen = {"ridge": 1e-3, "largest_scaled": 1e3, "tails_weight": 1.0, "neighbours_weight": 2.0}
+    return default_hyperparameters(**{**chosen, **changes})
 
 
 class MlTrainingSettings(MlflowSettings, ObjectStoreSettings, Hyperparameters):
