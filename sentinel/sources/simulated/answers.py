@@ -59,10 +59,13 @@ def to_files_page(files: tuple[ChangedFile, ...], start: int, count: int) -> dic
     }
 
 
-def to_rest_pull_request(record: PullRequestRecord, is_whole: bool) -> dict[str, Any]:
+def to_rest_pull_request(record: PullRequestRecord, origin: str, is_whole: bool) -> dict[str, Any]:
     """Return a record as REST does: a list leaves out what has to be counted."""
-    shown = to_rest_json(record)
-    outcome = {"state": "closed" if record.outcome.closed_at else "open", "merged": record.outcome.is_merged}
+    shown, opened = to_rest_json(record), record.pull_request
+    outcome = {
+        "url": f"{origin}/repos/{opened.repository}/pulls/{opened.number}",
+        "state": "closed" if record.outcome.closed_at else "open", "merged": record.outcome.is_merged,
+    }
     hidden = {"files", "is_cross_repository"} | (
         set() if is_whole else {"additions", "deletions", "changed_files", "commits"})
     return {name: value for name, value in (shown | outcome).items() if name not in hidden}

@@ -167,22 +167,24 @@ class SimulatedGitHub:
         repository = self._find_repository({"owner": parts[1], "name": parts[2]})
         if repository is None:
             return to_answer({"message": "Not Found", "status": "404"}, 404)
-        return self._rest_of(repository, parts[3:], query, f"{origin}{path}")
+        return self._rest_of(repository, parts[3:], query, origin)
 
-    def _rest_of(self, repository: SimulatedRepository, parts: list[str], query: Mapping[str, str], url: str) -> Answer:
+    def _rest_of(self, repository: SimulatedRepository, parts: list[str], query: Mapping[str, str],
+                 origin: str) -> Answer:
+        url = "/".join([origin, "repos", repository.name, *parts])
         with self._lock:
             self.requests["REST " + "/".join("N" if part.isdigit() else part for part in parts)] += 1
         if not parts:
-            return to_answer({"full_name": repository.name, "archived": False, "has_pull_requests": True})
+            return to_answer({"full_name": repository.name, "url": url, "has_pull_requests": True})
         record = repository.find(int(parts[1])) if len(parts) > 1 and parts[1].isdigit() else None
         if parts == ["pulls"]:
-            return _rest_list(repository, query, url)
+            return _rest_list(repository, query, origin)
         if parts[0] != "pulls" or record is None or parts[2:] not in ([], ["files"]):
             return to_answer({"message": "Not Found", "status": "404"}, 404)
         if parts[2:] == []:
-            return to_answer(to_rest_pull_request(record, is_whole=True))
+            return to_answer(to_rest_pull_request(record, origin, is_whole=True))
         files = (record.pull_request.files or ())[:REST_FILES_LIMIT]
-        return _linked([to_rest_file(file) for file in files], query, url)
+        return _linked([to_rest_file(file) for file in _page_of(list(files), query)], len(files), query, url)
 
 
 def to_answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
@@ -220,19 +222,28 @@ def _order_problem(order: Any, direction: Any) -> dict[str, Any] | None:
     return graphql_error(None, "Variable $field of type IssueOrderField! was provided invalid value")
 
 
-def _rest_list(repository: SimulatedRepository, query: Mapping[str, str], url: str) -> Answer:
-    """Return a page of the list, the newest first as by default; this walks the history, for small ones."""
-    records = list(repository.records())
+def _rest_list(repository: SimulatedRepository, query: Mapping[str, str], origin: str) -> Answer:
+    """Return a page of the list, the newest first as by default."""
+    numbers = repository.numbers(query.get("state", "open"))
     if query.get("direction", "desc") == "desc":
-        records.reverse()
-    if query.get("state", "open") == "open":
-        records = [record for record in records if record.outcome.closed_at is None]
-    return _linked([to_rest_pull_request(record, is_whole=False) for record in records], query, url)
+        numbers.reverse()
+    found = (repository.find(number) for number in _page_of(numbers, query))
+    shown = [to_rest_pull_request(record, origin, is_whole=False) for record in found if record is not None]
+    return _linked(shown, len(numbers), query, f"{origin}/repos/{repository.name}/pulls")
 
 
-def _linked(items: list[Any], query: Mapping[str, str], url: str) -> Answer:
-    """Cut a page out of a list, with the link to the next."""
-    count, page = min(int(query.get("per_page", 30)), MAX_PAGE), int(query.get("page", 1))
+def _page_of(items: list[Any], query: Mapping[str, str]) -> list[Any]:
+    count, page = _count_and_page(query)
+    return items[(page - 1) * count:page * count]
+
+
+def _count_and_page(query: Mapping[str, str]) -> tuple[int, int]:
+    return min(int(query.get("per_page", 30)), MAX_PAGE), int(query.get("page", 1))
+
+
+def _linked(page_items: list[Any], total: int, query: Mapping[str, str], url: str) -> Answer:
+    """Answer a page of a list, with the link to the next."""
+    count, page = _count_and_page(query)
     others = "".join(f"&{name}={value}" for name, value in query.items() if name not in ("page", "per_page"))
     link = f'<{url}?per_page={count}&page={page + 1}{others}>; rel="next"'
-    return to_answer(items[(page - 1) * count:page * count], 200, {"Link": link} if page * count < len(items) else {})
+    return to_answer(page_items, 200, {"Link": link} if page * count < total else {})

@@ -48,6 +48,12 @@ class SimulatedRepository:
             if position not in self._removed:
                 yield self._record(position)
 
+    def numbers(self, state: str) -> list[int]:
+        """Return the numbers of those that are "open", "closed" or "all", the oldest first."""
+        wanted = {"open": (False,), "closed": (True,)}.get(state, (False, True))
+        return [_number(place) for place, closed in enumerate(self._schedule.closed)
+                if place not in self._removed and (closed > 0) in wanted]
+
     def find(self, number: int) -> PullRequestRecord | None:
         """Return the pull request `number` as it stands now, or None."""
         position = self._position(number)
@@ -78,6 +84,8 @@ class SimulatedRepository:
         self._by_update.remove((self._schedule.updated[position] << 32) + position)
         self._schedule.updated[position] = int(at.timestamp())
         insort(self._by_update, (self._schedule.updated[position] << 32) + position)
+        if "closed_at" in outcome:
+            self._schedule.closed[position] = int(outcome["closed_at"].timestamp()) if outcome["closed_at"] else 0
         outcome["updated_at"] = _time_of(self._schedule.updated[position])
         self._edits[position] = PullRequestRecord(
             replace(record.pull_request, **fields), replace(record.outcome, **outcome))
