@@ -120,7 +120,7 @@ def _lines(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _count_lines(paths: list[Path]) -> int | None:
-    """Return how many lines there are, a twentieth of the work of reading them; None for a pipe or a damaged file."""
+    """Return how many lines there are, a tenth of the work of reading them; None for a pipe or a damaged file."""
     if not all(path.is_file() for path in paths):
         return None
     try:
