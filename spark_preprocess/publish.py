@@ -92,16 +92,21 @@ class PartWriter:
 
     def publish(self, store: ObjectStore, run_id: str) -> Iterator[Summary]:
         """End the file and publish it; no file where there was no row."""
-        if self._rows:
-            self._write_group()
-        if self._writer is None:
+        self.close()
+        if not self.n_rows:
             return
-        self._writer.close()
         with self._path.open("rb") as written:
             sha256 = hashlib.file_digest(written, "sha256").hexdigest()
         name = part_name(run_id, sha256)
         store.put_file(name, self._path)
         yield Summary("part", name, self.n_rows, sha256, *(at.isoformat() for at in self._opened))
+
+    def close(self) -> None:
+        """Write what waits, and end the file."""
+        if self._rows:
+            self._write_group()
+        if self._writer is not None:
+            self._writer.close()
 
     def _write_group(self) -> None:
         if self._writer is None:
