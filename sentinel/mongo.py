@@ -100,19 +100,13 @@ class PullRequestStore:
                 yield found["repository"], found["_id"], found["content_hash"]
 
     def read(self, repository: str) -> Iterator[Document]:
-        """Yield the documents of one repository, each in GitHub's REST shape, in no order.
-
-        The filter is spelled so that the embedded server, too, finds its index.
-        """
+        """Yield the documents of one repository, each in GitHub's REST shape, in no order."""
         with translated_errors(f"read the pull requests of {repository}"):
-            yield from self._pull_requests.find({"repository": {"$eq": repository}}, batch_size=READ_BATCH)
+            yield from self._pull_requests.find(of_repository(repository), batch_size=READ_BATCH)
 
     def read_numbers(self, repository: str, first: int, last: int) -> Iterator[Document]:
-        """Yield the documents of one repository from number `first` to `last`, in no order.
-
-        The filter is spelled so that the embedded server finds its index; a plain equality makes it read everything.
-        """
-        wanted = {"repository": {"$eq": repository}, "number": {"$gte": first, "$lte": last}}
+        """Yield the documents of one repository from number `first` to `last`, in no order."""
+        wanted = {**of_repository(repository), "number": {"$gte": first, "$lte": last}}
         with translated_errors(f"read the pull requests of {repository}"):
             yield from self._pull_requests.find(wanted, batch_size=READ_BATCH)
 
@@ -198,6 +192,14 @@ def translated_errors(action: str) -> Iterator[None]:
         if error.timeout:
             raise _unavailable(action, error) from error
         raise
+
+
+def of_repository(repository: str) -> Document:
+    """Return the filter of one repository's documents.
+
+    It is spelled so that the embedded server finds its index; a plain equality makes it read everything.
+    """
+    return {"repository": {"$eq": repository}}
 
 
 def to_document(record: PullRequestRecord) -> Document:
