@@ -108,6 +108,15 @@ def test_what_is_opened_during_the_first_walk_is_read(serve_github):
     assert reader.is_complete
 
 
+def test_first_walk_that_was_cut_off_catches_up_at_once(serve_github):
+    reader = serve_github()
+    reader.run(max_pages=1)
+    reader.github.repositories[HARBOUR].edit(1, later(), title="Edited behind the cursor")
+    reader.run()
+
+    assert reader.is_complete
+
+
 def test_page_is_halved_when_github_cannot_manage_and_size_is_remembered(serve_github):
     reader = serve_github(300, FaultPlan(heaviest_page_with_files=30))
     reader.run(max_pages=2)
