@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 
+from py4j.protocol import Py4JError
 from pyspark import SparkContext
 
 from sentinel.logs import Progress
@@ -20,7 +21,10 @@ def reported_progress(context: SparkContext, n_tasks: int, n_pull_requests: int)
 
     def report() -> None:
         while not ended.wait(ASK_EVERY_SECONDS):
-            done = n_pull_requests * _tasks_done(context) // n_tasks
+            try:
+                done = n_pull_requests * _tasks_done(context) // n_tasks
+            except Py4JError:
+                return  # Java is gone; who waits for the job says so
             if done > progress.done:
                 progress.advance(done - progress.done)
 
