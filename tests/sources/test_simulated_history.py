@@ -103,6 +103,14 @@ def test_what_is_planted_is_printed_for_the_runner():
     assert {"repository", "number", "kind"} == set(orjson.loads(lines[0]))
 
 
+def test_port_in_use_is_said_with_exit_code_2(serve_github):
+    port = serve_github(3).address.rpartition(":")[2]
+    command = [sys.executable, "-m", "sentinel.sources.simulated", "serve", "--port", port, "--pull-requests", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    assert (2, True) == (done.returncode, f"could not serve on port {port}: Address already in use" in done.stderr)
+
+
 def test_plan_costs_bytes_and_a_page_only_itself():
     tracemalloc.start()
     repository = SimulatedRepository(HARBOUR, 1, 3_000)

@@ -6,8 +6,10 @@ import time
 
 import orjson
 
+from sentinel.errors import FixNeededError
 from sentinel.sources.simulated import FaultPlan, make_simulated_github, serve
 from sentinel.sources.simulated.layouts import DEFAULT_PULL_REQUESTS
+from sentinel.stage import INTERRUPTED
 
 
 def main() -> int:
@@ -18,13 +20,16 @@ def main() -> int:
     counts = None if arguments.pull_requests is None else {"saltmarsh/harbour": arguments.pull_requests}
     github = make_simulated_github(arguments.token, FaultPlan(latency_seconds=arguments.latency_ms / 1000),
                                    pull_requests=counts)
-    with serve(github, arguments.port) as address:
-        print(f"{address} serves {', '.join(github.repositories)}; Ctrl-C ends it", flush=True)
-        try:
+    try:
+        with serve(github, arguments.port) as address:
+            print(f"{address} serves {', '.join(github.repositories)}; Ctrl-C ends it", flush=True)
             while True:
                 time.sleep(3600)
-        except KeyboardInterrupt:
-            return 130
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except OSError as error:
+        print(f"could not serve on port {arguments.port}: {error.strerror}; choose another, or 0", file=sys.stderr)
+        return FixNeededError.exit_code
 
 
 def _print_planted() -> int:
