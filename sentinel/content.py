@@ -82,8 +82,6 @@ ENCODED = re.compile(r"[\"'`]([A-Za-z0-9+/_-]{40,}={0,2})[\"'`]|((?:\\x[0-9a-fA-
 HASH_LIKE = re.compile(r"^(?:sha\d+-|h1:)|^[0-9a-f]{40}$|^[0-9a-f]{64}$|^[0-9a-f]{96}$|^[0-9a-f]{128}$")
 HIDDEN_CHARACTER = re.compile("[\u200b\u200c\u2060\u2066-\u2069\u202a-\u202e\u00ad\ufff9-\ufffb\U000e0000-\U000e007f]")
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{3,39}")
-OTHER_SCRIPT = re.compile(
-    "[\u0370-\u03ff\u0400-\u052f\u0590-\u06ff\u0900-\u0dff\u0e00-\u0fff\u1100-\u11ff\u3040-\ud7ff]{3,}")
 JSON_DEPENDENCY = re.compile(r"^\s*\"((?:@[\w.-]{1,100}/)?[\w.-]{1,100})\"\s*:\s*\"(?:[\^~<>=v]*\d|\*|latest|npm:|git|"
                              r"https?:|github:|file:|workspace:|[\w.-]+/[\w.-]+)", re.MULTILINE)
 LINE_DEPENDENCY = re.compile(r"^\s*(?:require\s+|gem\s+[\"']|implementation\s*\(?[\"']|-\s+)?((?:[\w-]+[./:])*[A-Za-z]"
@@ -115,7 +113,6 @@ class Content:
     secrets_sent: int
     weakened_checks: int
     hidden_characters: int
-    other_script_letters: int
     longest_encoded: float  # characters, weighted by their entropy
     longest_line: int  # in code and configuration
     dependencies: frozenset[str]
@@ -152,7 +149,6 @@ def _content(written: str, code: str, manifests: str) -> Content:
         secrets_sent=sum(SENDING.search(line) is not None for line in _lines_with(SECRET_NAME, written)),
         weakened_checks=len(_lines_with(WEAKENED, lowered)),
         hidden_characters=0 if written.isascii() else len(HIDDEN_CHARACTER.findall(written)),
-        other_script_letters=0 if code.isascii() else sum(map(len, OTHER_SCRIPT.findall(code))),
         longest_encoded=_longest_encoded(code), longest_line=max(map(len, code.split("\n"))),
         dependencies=_dependencies(manifests), words=_words(code),
     )

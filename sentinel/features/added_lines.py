@@ -46,8 +46,6 @@ CONTENT = (
                   "GuardDog", lambda s: float(s.look_alike_dependencies)),
     count_feature("hidden_characters", "wording", "adds {}", "invisible or text-reversing character", "Trojan Source",
                   _of_content(lambda c: c.hidden_characters)),
-    surprise("other_script_surprise", "wording", "adds text in another script", "BadSnakes 2023",
-             _of_content(lambda c: math.log1p(c.other_script_letters)), 8),
     surprise("new_word_surprise", "wording", "adds code in words never seen here", "Ray et al. 2016",
              lambda s: s.new_words, 1),
 )

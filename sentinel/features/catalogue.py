@@ -14,7 +14,9 @@ _BY_NAME = {feature.name: feature for feature in CATALOGUE}
 
 def sentence(name: str, value: float) -> str:
     """Say one value in plain words, as the rest of a sentence that begins with "This pull request"."""
-    return f"{name.replace('_', ' ')} is not known" if value != value else _BY_NAME[name].sentence(value)
+    if value != value:
+        return f"{name.removesuffix('_surprise').replace('_', ' ')}: not known here"
+    return _BY_NAME[name].sentence(value)
 
 
 __all__ = ["CATALOGUE", "FEATURE_NAMES", "Feature", "sentence"]
