@@ -4,12 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from sentinel.command.child import Program, running
-from tests.command.processes import lives, wait_until
+from tests.command.processes import PATIENCE_SECONDS, lives, wait_until
 
 # Starts a process that moves to a session of its own, as daemons do, and tells its id.
 WITH_GRANDCHILD = """
@@ -70,10 +71,11 @@ def test_leaving_kills_a_program_that_ignores_signals(program, data):
     stubborn = ("import os, signal, time; signal.signal(15, signal.SIG_IGN)\n"
                 "print(os.getpid(), flush=True); time.sleep(60)")
     with running(program(stubborn), data.logs) as child:
-        process = int(next(child.lines()))
+        process, began = int(next(child.lines())), time.monotonic()
         child.stop(signal.SIGTERM, grace_seconds=0.2)
 
     assert not lives(process)
+    assert time.monotonic() - began < PATIENCE_SECONDS
 
 
 def test_interrupt_reaches_the_program_and_its_last_words_are_kept(program, data):
