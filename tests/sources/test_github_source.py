@@ -1,11 +1,12 @@
 """The walk over a repository's pull requests, against the simulated GitHub."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from sentinel.errors import NotFoundError, UnavailableError
-from sentinel.sources.simulated import FaultPlan
+from sentinel.sources.simulated import FaultPlan, open_simulated
 from sentinel.sources.simulated.faults import Fault
 
 HARBOUR = "saltmarsh/harbour"
@@ -33,6 +34,14 @@ def test_deleted_author_deleted_fork_null_body_and_emoji_are_kept(serve_github):
     kept = reader.records[f"{HARBOUR}#1"].pull_request
     assert (None, None, True, None) == (kept.author, kept.head_repository, kept.is_from_fork, kept.body)
     assert reader.is_complete
+
+
+def test_total_grows_with_each_repository_of_the_source():
+    settings = SimpleNamespace(github_budget_seconds=60.0)
+    with open_simulated(settings) as source:
+        totals = [page.total for page in source.pages(lambda repository: None)]
+
+    assert [1_500] * 15 + [2_200] * 7 == totals
 
 
 def test_a_thousand_pull_requests_cost_ten_requests_without_files(serve_github):

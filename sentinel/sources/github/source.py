@@ -37,8 +37,12 @@ class GitHubSource:
         Raises NotFoundError, PermissionDeniedError, SettingsError, or UnavailableError when the
         budget is spent; the cursor of the last page then still holds.
         """
+        done = 0
         for repository in self._repositories:
-            yield from self._pages_of(repository, saved_cursor)
+            done_before = done
+            for page in self._pages_of(repository, saved_cursor):
+                done += len(page.records) + len(page.rejected)
+                yield replace(page, total=None if page.total is None else done_before + page.total)
 
     def _pages_of(self, repository: str, saved_cursor: Callable[[str], Cursor | None]) -> Iterator[Page]:
         try:
