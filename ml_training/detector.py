@@ -19,7 +19,7 @@ from ml_training.networks import ROWS_AT_ONCE, Autoencoders, Epoch, train_autoen
 from ml_training.scaling import Scaling, fit_scaling
 from ml_training.settings import Hyperparameters, table_hyperparameters
 from ml_training.tails import Tails, fit_tails
-from ml_training.whitening import Whitening, fit_whitening
+from ml_training.whitening import Moments, Whitening, fit_whitening, whitening_of
 from sentinel.errors import DataUnusableError
 
 Floats = NDArray[np.float64]
@@ -154,9 +154,14 @@ def rows_near_the_middle(Z: Floats, settings: Hyperparameters) -> list[NDArray[n
 
 def _fit_whitenings(Z: Floats, kept: list[NDArray[np.int64]], networks: Autoencoders,
                     settings: Hyperparameters) -> tuple[Whitening, ...]:
-    residuals = _residuals(networks, Z)  # (n_networks, n_rows, n_features)
-    return tuple(fit_whitening(np.hstack([Z[rows], residual[rows]]), settings.ridge)
-                 for rows, residual in zip(kept, residuals))
+    """Learn each network's whitening, a piece of the rows at a time: all residuals at once would not fit."""
+    moments = [Moments(2 * Z.shape[1]) for _ in kept]
+    for start in range(0, len(Z), ROWS_AT_ONCE):
+        piece = Z[start:start + ROWS_AT_ONCE]
+        for rows, residual, moment in zip(kept, _residuals(networks, piece), moments):
+            here = rows[np.searchsorted(rows, start):np.searchsorted(rows, start + len(piece))] - start
+            moment.add(np.hstack([piece[here], residual[here]]))
+    return tuple(whitening_of(moment.mean(), moment.covariance(), settings.ridge) for moment in moments)
 
 
 def _residuals(networks: Autoencoders, Z: Floats) -> Floats:

@@ -14,7 +14,8 @@ Floats = NDArray[np.float64]
 RECALL_MARGIN = 0.05  # how much less of the planted oddities a new model may find
 MOST_RATE_RATIO = 1.5  # how many times the champion's share of alerts it may raise
 MOST_LATENCY_RATIO = 2.0
-N_PLANTED, PLANTED_FEATURES, PLANTED_QUANTILE = 200, 4, 0.98
+N_PLANTED, PLANTED_FEATURES, PLANTED_QUANTILE = 200, 8, 0.99
+RECALL_BUDGET = 0.05  # share of real rows above the limit; less is noise on a few hundred rows
 LEAST_JUDGED_ROWS = 20
 RATE_SLACK = 0.01  # on few rows, one alert more is no finding
 
@@ -23,7 +24,7 @@ RATE_SLACK = 0.01  # on few rows, one alert more is no finding
 class Judged:
     """What one model did on the later rows."""
 
-    planted_recall: float  # share of planted rows above the (1 - budget) quantile of the real ones
+    planted_recall: float  # share of planted rows above the (1 - RECALL_BUDGET) quantile of the real ones
     alert_rate: float  # share of the real rows above the model's own thresholds
     seconds_per_row: float
 
@@ -51,13 +52,13 @@ def compare_on_later_rows(model: AnomalyModel, champion: AnomalyModel | None, X:
         return Comparison(champion is None, f"only {len(X)} later rows to judge on"
                           + ("; first model" if champion is None else "; the champion stays"))
     planted = plant_oddities(X, settings.seed)
-    judged = _judge(model, X, planted, repositories, settings.alert_budget)
+    judged = _judge(model, X, planted, repositories)
     if champion is None:
         return Comparison(True, "first model of an empty registry: nothing to compare with", judged)
     if champion.feature_fingerprint != model.feature_fingerprint:
         return Comparison(True, "the champion reads features of other code, which nothing computes any more", judged)
-    before = _judge(champion, X, planted, repositories, settings.alert_budget)
-    faults = _faults(judged, before)
+    before = _judge(champion, X, planted, repositories)
+    faults = faults_of(judged, before)
     return Comparison(not faults, "; ".join(faults) or "not worse on the same later rows", judged, before)
 
 
@@ -72,16 +73,17 @@ def plant_oddities(X: Floats, seed: int) -> Floats:
     return planted
 
 
-def _judge(model: AnomalyModel, X: Floats, planted: Floats, repositories: NDArray[np.str_], budget: float) -> Judged:
+def _judge(model: AnomalyModel, X: Floats, planted: Floats, repositories: NDArray[np.str_]) -> Judged:
     started = time.perf_counter()
     scores = model.score(X).scores
     seconds = (time.perf_counter() - started) / len(X)
-    limit = np.quantile(scores, 1 - budget, method="higher")
+    limit = np.quantile(scores, 1 - RECALL_BUDGET, method="higher")
     alerts = scores > np.array([model.threshold_of(name) for name in repositories])
     return Judged(float((model.score(planted).scores > limit).mean()), float(alerts.mean()), seconds)
 
 
-def _faults(judged: Judged, before: Judged) -> list[str]:
+def faults_of(judged: Judged, before: Judged) -> list[str]:
+    """List what is worse than before by more than its margin."""
     faults = []
     if judged.planted_recall < before.planted_recall - RECALL_MARGIN:
         faults.append(f"finds {judged.planted_recall:.0%} of the planted oddities, the champion "

@@ -16,6 +16,7 @@ from ml_training.dataset import Dataset, check_fingerprint, read_dataset
 from ml_training.detector import AutoencoderDetector
 from ml_training.gate import Comparison, compare_on_later_rows
 from ml_training.model_folder import write_model_folder
+from ml_training.models import crown
 from ml_training.plots import draw_plots
 from ml_training.registry import CHALLENGER, CHAMPION, RegisteredModel, Registry
 from ml_training.settings import Hyperparameters
@@ -101,7 +102,10 @@ def _train(settings: Hyperparameters, store: ObjectStore, registry: Registry, da
         # The verdicts come first: who sees the alias finds them.
         n_unusual = write_verdicts(store, model, dataset, splits)
         alias = CHAMPION if comparison.passes else CHALLENGER
-        registry.set_alias(alias, registered.number)
+        if comparison.passes:
+            crown(registry, registered, registry.find(CHAMPION), "the gate", comparison.reason, now)
+        else:
+            registry.set_alias(alias, registered.number)
     return {"trained": True, "model_version": version, "registry_version": registered.number, "alias": alias,
             "gate": comparison.reason, "features_run_id": provenance.run_id, "n_rows": len(dataset),
             "n_fitted": int(len(rows_of(splits, "train", dataset.warm_up))), "n_unusual": n_unusual,

@@ -28,13 +28,36 @@ class Whitening:
         return (V - self.center) @ self.matrix
 
 
+class Moments:
+    """Mean and covariance of rows that come in pieces; the rows should lie around 0."""
+
+    def __init__(self, n_columns: int) -> None:
+        """Begin with no rows."""
+        self.n_rows = 0
+        self._sum = np.zeros(n_columns)
+        self._products = np.zeros((n_columns, n_columns))
+
+    def add(self, V: Floats) -> None:
+        """Add rows V (n_rows, n_columns)."""
+        columns = torch.from_numpy(np.ascontiguousarray(V))
+        self.n_rows += len(V)
+        self._sum += V.sum(axis=0)
+        self._products += (columns.T @ columns).numpy()
+
+    def mean(self) -> Floats:
+        """Return the columns' means."""
+        return self._sum / self.n_rows
+
+    def covariance(self) -> Floats:
+        """Return the covariance, (n_columns, n_columns)."""
+        return self._products / self.n_rows - np.outer(self.mean(), self.mean())
+
+
 def fit_whitening(V: Floats, ridge: float = RIDGE) -> Whitening:
     """Learn center and covariance from V (n_rows, n_columns)."""
-    center = V.mean(axis=0)
-    centered = V - center
-    columns = torch.from_numpy(np.ascontiguousarray(centered))
-    covariance = (columns.T @ columns / len(V)).numpy()
-    return whitening_of(center, covariance, ridge)
+    moments = Moments(V.shape[1])
+    moments.add(V)
+    return whitening_of(moments.mean(), moments.covariance(), ridge)
 
 
 def whitening_of(center: Floats, covariance: Floats, ridge: float = RIDGE) -> Whitening:

@@ -1,0 +1,163 @@
+"""The job on a small run of features, with a real MLflow beside it."""
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+
+from ml_training.registry import CHALLENGER, CHAMPION, MODEL_FILE, Registry
+from ml_training.train_autoencoder import load_registered, train_autoencoder
+from ml_training.verdict_table import SCHEMA
+from sentinel.errors import CorruptFileError, DataUnusableError, FingerprintError, NotFoundError, UnavailableError
+from sentinel.settings import MlflowSettings
+from tests.ml_training.small_features import make_rows, publish_features
+
+# MLflow's own, about SQLAlchemy; ours would name a module of ours.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore::DeprecationWarning:alembic")
+
+
+@pytest.fixture
+def registry(mlflow_uri, request):
+    return Registry(MlflowSettings(mlflow_tracking_uri=mlflow_uri, model_name=request.node.name))
+
+
+def read_verdicts(store, version):
+    return pyarrow.parquet.read_table(BytesIO(store.get_bytes(f"verdicts/{version}.parquet")))
+
+
+def test_first_model_becomes_champion_and_its_verdicts_are_written(features, store, registry, settings):
+    facts = train_autoencoder(settings, store, registry)
+
+    champion = registry.find(CHAMPION)
+    table = read_verdicts(store, facts["model_version"])
+    assert (CHAMPION, True) == (facts["alias"], facts["trained"])
+    assert facts["model_version"] == champion.model_version == load_registered(registry, champion).version
+    assert SCHEMA == table.schema
+    assert 160 == len(table)
+
+
+def test_verdicts_say_what_the_registered_model_says(features, store, registry, settings):
+    facts = train_autoencoder(settings, store, registry)
+
+    table = read_verdicts(store, facts["model_version"])
+    model = load_registered(registry, registry.find(CHAMPION))
+    scores = model.score(make_rows(160)).scores
+    assert np.allclose(scores, table["score"].to_numpy(), rtol=1e-9)
+    assert (table["score"].to_numpy() > model.threshold).tolist() == table["is_unusual"].to_pylist()
+
+
+def test_run_keeps_settings_figures_and_files(features, store, registry, settings, mlflow_uri):
+    train_autoencoder(settings, store, registry)
+
+    run = registry._client.get_run(registry.find(CHAMPION).run_id)
+    folder = Path(mlflow_uri.removeprefix("sqlite:///")).parent / "mlflow-artifacts" / run.info.run_id / "artifacts"
+    assert "FINISHED" == run.info.status
+    assert str(settings.ridge) == run.data.params["ridge"]
+    assert {"training_loss", "validation_loss", "threshold", "flagged_share_test"} <= run.data.metrics.keys()
+    assert features.run_id == run.data.tags["features_run_id"]
+    assert (folder / MODEL_FILE).is_file() and (folder / "plots" / "scores.png").is_file()
+
+
+def test_second_run_does_nothing(features, store, registry, settings):
+    first = train_autoencoder(settings, store, registry)
+
+    second = train_autoencoder(settings, store, registry)
+
+    assert (False, first["model_version"]) == (second["trained"], second["model_version"])
+    assert 1 == len(registry.versions())
+
+
+def test_missing_verdicts_are_written_without_training(features, store, registry, settings):
+    first = train_autoencoder(settings, store, registry)
+    before = read_verdicts(store, first["model_version"])
+    store.delete(f"verdicts/{first['model_version']}.parquet")
+
+    second = train_autoencoder(settings, store, registry)
+
+    assert not second["trained"]
+    assert before.equals(read_verdicts(store, first["model_version"]))
+
+
+def test_blind_model_stays_challenger(features, store, registry, settings):
+    champion = train_autoencoder(settings, store, registry)
+
+    blind = train_autoencoder(settings.model_copy(update={"ridge": 1e9, "seed": 1}), store, registry)
+
+    assert CHALLENGER == blind["alias"]
+    assert "planted" in blind["gate"]
+    assert champion["model_version"] == registry.find(CHAMPION).model_version
+
+
+def test_rows_of_later_splits_are_not_fitted(store, registry, settings):
+    X = make_rows(160)
+    publish_features(store, X)
+    first = load_registered(registry, _champion_after(settings, store, registry))
+    X[150:] = 7.0
+    publish_features(store, X, run_id="20260102T000000Z-later")
+    train_autoencoder(settings, store, registry)
+
+    second = load_registered(registry, registry.versions()[0])
+    assert np.allclose(first.score(X).scores, second.score(X).scores, rtol=1e-9)
+
+
+def _champion_after(settings, store, registry):
+    train_autoencoder(settings, store, registry)
+    return registry.find(CHAMPION)
+
+
+@pytest.mark.parametrize("n_rows", [1, 19])
+def test_too_few_rows_are_refused(store, registry, settings, n_rows):
+    publish_features(store, make_rows(n_rows))
+
+    with pytest.raises(DataUnusableError, match=f"seen {n_rows} pull requests, expected at least 20"):
+        train_autoencoder(settings, store, registry)
+
+
+def test_features_of_other_code_are_refused(store, registry, settings):
+    publish_features(store, make_rows(30), feature_fingerprint="beef")
+
+    with pytest.raises(FingerprintError, match="fingerprint beef, but this code computes"):
+        train_autoencoder(settings, store, registry)
+
+
+def test_infinite_feature_is_refused(store, registry, settings):
+    X = make_rows(30)
+    X[3, 2] = np.inf
+    publish_features(store, X)
+
+    with pytest.raises(DataUnusableError, match="1 infinite values"):
+        train_autoencoder(settings, store, registry)
+
+
+def test_part_cut_short_is_refused_and_the_champion_stays(features, store, registry, settings):
+    champion = train_autoencoder(settings, store, registry)
+    name = publish_features(store, make_rows(40), run_id="20260102T000000Z-later").parts[0]
+    store.put_bytes(name, store.get_bytes(name)[:500])
+
+    with pytest.raises(CorruptFileError, match="seen sha256"):
+        train_autoencoder(settings, store, registry)
+    assert champion["model_version"] == registry.find(CHAMPION).model_version
+
+
+def test_store_without_features_is_named(store, registry, settings):
+    with pytest.raises(NotFoundError, match="run spark_preprocess first"):
+        train_autoencoder(settings, store, registry)
+
+
+def test_failed_run_is_marked_and_registers_nothing(features, store, registry, settings, monkeypatch):
+    monkeypatch.setattr(type(store), "put_file", _no_room)
+
+    with pytest.raises(UnavailableError, match="no room"):
+        train_autoencoder(settings, store, registry)
+    assert registry.find(CHAMPION) is None
+
+
+def _no_room(store, name, path):
+    raise UnavailableError("no room")
+
+
+def test_unreachable_server_is_told_within_the_budget(free_port):
+    with pytest.raises(UnavailableError, match="could not open"):
+        Registry(MlflowSettings(mlflow_tracking_uri=f"http://127.0.0.1:{free_port}"))
