@@ -106,6 +106,7 @@ def test_long_catch_up_is_resumed_and_changes_meanwhile_are_not_lost(serve_githu
     reader.run()
 
     assert reader.is_complete
+    assert 6 == reader.run()  # of the last five minutes; the rest of the catch-up is done
 
 
 def test_what_is_opened_during_the_first_walk_is_read(serve_github):
