@@ -39,9 +39,8 @@ def serve(given: argparse.Namespace) -> Mapping[str, Any]:
         from model_serving.server import Server  # imported while the champion is being copied
         scorer = Scorer(settings.champion_folder)
         server = Server(settings, scorer, listener, metrics_folder)
-        attempt = finish_copying(settings, copying)
-        if not scorer.load() and not attempt.is_good:
-            scorer.reason = attempt.text
+        finish_copying(settings, copying)
+        scorer.load()
         server.run()
     return {"port": settings.port}
 

@@ -2,12 +2,14 @@
 
 import re
 import time
+from typing import Any
 from uuid import uuid4
 
 from flask import Flask, Response, g, request
 
+from model_serving.load import Load
 from model_serving.metrics import Metrics
-from model_serving.problems import register_problems
+from model_serving.problems import ProblemError, register_problems
 from model_serving.routes.operations import check_token, operations_routes
 from model_serving.routes.pages import page_routes
 from model_serving.routes.ranking import ranking_routes
@@ -25,13 +27,16 @@ SAFETY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+PROGRAM_TYPES = frozenset({"application/json", "application/problem+json", "application/x-ndjson"})
 QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})  # probes would drown the log
 
 
-def create_app(scorer: Scorer, settings: ServingSettings, metrics: Metrics | None = None) -> Flask:
-    """Return the application that answers from `scorer`."""
+def create_app(scorer: Scorer, settings: ServingSettings, metrics: Metrics | None = None,
+               load: Load | None = None) -> Flask:
+    """Return the application that answers from `scorer`; `load` tells when there is too much to do."""
     app = Flask("model_serving")
-    metrics = metrics or Metrics()
+    metrics, load = metrics or Metrics(), load or Load()
+    log = get_logger().bind(stage="model_serving")  # once: a worker's threads know nothing of the process
     app.register_blueprint(scoring_routes(scorer, settings))
     app.register_blueprint(ranking_routes(scorer))
     app.register_blueprint(operations_routes(scorer, settings, metrics))
@@ -44,25 +49,31 @@ def create_app(scorer: Scorer, settings: ServingSettings, metrics: Metrics | Non
         g.request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
         g.started = time.perf_counter()
         if request.method == "POST":
+            if load.wait_seconds > settings.max_wait_seconds:
+                metrics.turned_away.inc()
+                raise ProblemError(503, "Too much to do", f"requests wait {load.wait_seconds:.1f} s for their turn; "
+                                   "come back after Retry-After")
             check_token(settings)
 
     @app.after_request
     def finish(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.request_id
-        response.headers.update(SAFETY_HEADERS)
-        _tell(metrics, response)
+        if response.mimetype in PROGRAM_TYPES:
+            response.headers["X-Content-Type-Options"] = "nosniff"
+        else:
+            response.headers.update(SAFETY_HEADERS)
+        _tell(log, metrics, response)
         return response
 
     return app
 
 
-def _tell(metrics: Metrics, response: Response) -> None:
+def _tell(log: Any, metrics: Metrics, response: Response) -> None:
     """Count and log one request under its route, never under its path: paths are without bound."""
     route = request.url_rule.rule if request.url_rule else "unknown"
     method = request.method if request.method in ("GET", "HEAD", "POST", "OPTIONS") else "other"
     seconds = time.perf_counter() - g.started
-    metrics.requests.labels(route, method, response.status_code).inc()
-    metrics.seconds.labels(route).observe(seconds)
+    metrics.count(route, method, response.status_code, seconds)
     if route not in QUIET_ROUTES or response.status_code >= 500:
-        get_logger().info("model_serving.request", route=route, method=method, status=response.status_code,
-                          milliseconds=round(seconds * 1000, 3), request_id=g.request_id)
+        log.info("model_serving.request", route=route, method=method, status=response.status_code,
+                 milliseconds=round(seconds * 1000, 3), request_id=g.request_id)

@@ -15,6 +15,7 @@ class Metrics:
         """Create the metrics in a registry of their own."""
         self._shared_folder = shared_folder
         self._registry = CollectorRegistry()
+        self._by_request: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}  # looking labels up costs more
         self.requests = Counter("sentinel_serving_requests_total", "Requests answered.",
                                 ("route", "method", "status"), registry=self._registry)
         self.seconds = Histogram("sentinel_serving_request_seconds", "Time to answer, from the first byte read.",
@@ -23,6 +24,15 @@ class Metrics:
                                    registry=self._registry)
         self.is_ready = Gauge("sentinel_serving_ready", "Workers with a model that answers.",
                               multiprocess_mode="livesum", registry=self._registry)
+
+    def count(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one answered request."""
+        key = route, method, status
+        if key not in self._by_request:
+            self._by_request[key] = self.requests.labels(*key), self.seconds.labels(route)
+        total, duration = self._by_request[key]
+        total.inc()
+        duration.observe(seconds)
 
     def exposition(self) -> bytes:
         """Return all metrics as text."""

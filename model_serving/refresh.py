@@ -22,7 +22,7 @@ def start_copying(settings: ServingSettings) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, *safe_path, "-m", "model_serving", COPY_OPTION],
         env={**os.environ, **environment_of(settings)},
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )
 
 
@@ -36,7 +36,7 @@ def finish_copying(settings: ServingSettings, copying: subprocess.Popen[bytes]) 
                           f"{settings.fetch_budget_seconds:g} s; check that they run")
     finally:
         copying.kill()
-        copying.wait()
+        copying.communicate()
     if not attempt.is_good:
         get_logger().warning("model_serving.refresh_failed", text=attempt.text)
     ChampionFolder(settings.champion_folder).save_attempt(attempt)
@@ -60,14 +60,16 @@ def is_refresh_due(settings: ServingSettings, has_champion: bool) -> bool:
 
 
 def _last_words(output: bytes, code: int) -> str:
-    for line in reversed(output.splitlines()):
+    lines = output.splitlines()
+    for line in reversed(lines):
         try:
             event = orjson.loads(line)
         except orjson.JSONDecodeError:
             continue
         if isinstance(event, dict) and ("text" in event or "copy" in event):
             return str(event.get("text") or event.get("copy"))
-    return f"copying the champion ended with code {code} and without a word"
+    seen = lines[-1].decode("utf-8", "replace")[:300] if lines else "nothing"
+    return f"copying the champion ended with code {code}; the last it said: {seen}"
 
 
 def _now() -> str:

@@ -104,8 +104,13 @@ class Scorer:
     def champion(self) -> Champion:
         """Return the champion; raises a 503 with the reason where there is none."""
         if self._champion is None:
-            raise not_ready(self.reason)
+            raise not_ready(self.why_none())
         return self._champion
+
+    def why_none(self) -> str:
+        """Say why there is no champion: what MLflow answered, or what is wrong with the copy."""
+        attempt = self.last_attempt()
+        return self.reason if attempt is None or attempt.is_good else attempt.text
 
     @property
     def has_champion(self) -> bool:

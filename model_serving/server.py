@@ -18,6 +18,7 @@ from gunicorn.workers.base import Worker
 from prometheus_client import multiprocess
 
 from model_serving.app import create_app
+from model_serving.load import Load
 from model_serving.metrics import Metrics
 from model_serving.refresh import is_refresh_due, refresh
 from model_serving.scorer import Scorer
@@ -38,7 +39,8 @@ class Server(BaseApplication):
         """Serve `scorer`, which is loaded before the workers are forked, on a bound socket."""
         self._settings, self._scorer, self._listener = settings, scorer, listener
         self._metrics = Metrics(metrics_folder)
-        self._app = create_app(scorer, settings, self._metrics)
+        self._load = Load()
+        self._app = create_app(scorer, settings, self._metrics, self._load)
         self._metrics_folder = Path(metrics_folder)
         super().__init__()
 
@@ -89,6 +91,7 @@ class Server(BaseApplication):
         is_first = worker.age == 1
         self._tell_ready(is_first)
         threading.Thread(target=self._watch, args=(is_first,), daemon=True).start()
+        threading.Thread(target=self._load.watch, daemon=True).start()
 
     def _watch(self, is_first: bool) -> None:
         while True:
@@ -111,7 +114,7 @@ class Server(BaseApplication):
             get_logger().info("model_serving.ready", address=address, workers=self._settings.workers,
                               model_version=self._scorer.champion.model.version)
         else:
-            get_logger().warning("model_serving.not_ready", address=address, text=self._scorer.reason)
+            get_logger().warning("model_serving.not_ready", address=address, text=self._scorer.why_none())
 
     def _end_worker(self, arbiter: Arbiter, worker: Worker) -> None:
         multiprocess.mark_process_dead(worker.pid, str(self._metrics_folder))  # type: ignore[no-untyped-call]

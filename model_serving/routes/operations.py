@@ -49,7 +49,7 @@ def operations_routes(scorer: Scorer, settings: ServingSettings, metrics: Metric
         attempt = refresh(settings)
         took_over = scorer.load_newer()
         if attempt is not None and not attempt.is_good or scorer.reason:
-            text = scorer.reason or (attempt.text if attempt else "")
+            text = scorer.reason if attempt is None or attempt.is_good else attempt.text
             raise ProblemError(503, "No newer model took over", text)
         return json_response({"took_over": took_over, "is_running_elsewhere": attempt is None, **model_json(scorer)})
 

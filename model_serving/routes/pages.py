@@ -58,7 +58,7 @@ def page_routes(scorer: Scorer, settings: ServingSettings, clock: Callable[[], d
     def ranking_page() -> Response:
         """Show the ranked list of a repository, or of all."""
         if not scorer.has_champion:
-            return _html("no_model.html", 503, reason=scorer.reason)
+            return _html("no_model.html", 503, reason=scorer.why_none())
         try:
             return _html("ranking.html", **ranking_view(scorer.champion))
         except ProblemError as problem:
@@ -68,7 +68,7 @@ def page_routes(scorer: Scorer, settings: ServingSettings, clock: Callable[[], d
     def pull_request_page(owner: str, name: str, number: int) -> Response:
         """Show one pull request and the place of each of its reasons."""
         if not scorer.has_champion:
-            return _html("no_model.html", 503, reason=scorer.reason)
+            return _html("no_model.html", 503, reason=scorer.why_none())
         champion = scorer.champion
         try:
             ranked = find_known(champion, f"{owner}/{name}", number)

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 
 from model_serving.app import create_app
 from model_serving.champion_copy import CURRENT, MODEL, Attempt, ChampionFolder
+from model_serving.load import Load
 from model_serving.scorer import Scorer
 from model_serving.settings import ServingSettings
 from sentinel.object_store import open_object_store
@@ -163,3 +164,14 @@ def test_an_unfinished_copy_is_never_the_one_in_use(own_copy: ServingSettings) -
 
     assert before == (folder.folder / CURRENT).read_text()
     assert not list(folder.folder.glob(".unfinished-*"))
+
+
+def test_an_overloaded_worker_turns_posts_away_early(scorer: Scorer, settings: ServingSettings) -> None:
+    load = Load()
+    client = create_app(scorer, settings, load=load).test_client()
+    load.wait_seconds = settings.max_wait_seconds + 1
+
+    answer = client.post("/score", json=pull_request_json())
+
+    assert (503, True) == (answer.status_code, int(answer.headers["Retry-After"]) > 0)
+    assert 200 == client.get("/healthz").status_code

@@ -1,0 +1,60 @@
+"""The way of a champion from a real MLflow to the scorer, by the process that copies it."""
+
+import socket
+import time
+import warnings
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from ml_training.registry import CHAMPION, Registry
+from model_serving.app import create_app
+from model_serving.champion_copy import MODEL, ChampionFolder
+from model_serving.refresh import refresh
+from model_serving.scorer import Scorer
+from model_serving.settings import ServingSettings
+from tests.model_serving.conftest import TOKEN
+
+
+def register(settings: ServingSettings, content: bytes) -> None:
+    """Make a model file the champion in MLflow, as ml_training does it."""
+    with warnings.catch_warnings(action="ignore"):  # MLflow's own, of its database
+        registry = Registry(settings)
+        with registry.run("test", {}, {}) as run_id:
+            folder = Path(settings.champion_folder).parent / "artifacts"
+            (folder / "model").mkdir(parents=True)
+            (folder / "model" / MODEL).write_bytes(content)
+            registry.log_folder(run_id, folder)
+            registry.set_alias(CHAMPION, registry.register(run_id, {}).number)
+
+
+def test_reloading_takes_the_champion_over_and_says_why_where_it_cannot(settings: ServingSettings, scorer: Scorer,
+                                                                        tmp_path: Path) -> None:
+    content = scorer.folder.read(scorer.champion.facts, MODEL)
+    own = settings.model_copy(update={"champion_folder": tmp_path / "champion", "api_token": SecretStr(TOKEN),
+                                      "mlflow_tracking_uri": f"sqlite:///{tmp_path / 'mlflow.db'}"})
+    client = create_app(Scorer(own.champion_folder), own).test_client()
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    register(own, content)
+
+    first = client.post("/model/reload", headers=bearer)
+    missing = create_app(Scorer(tmp_path / "other"), own.model_copy(update={
+        "model_name": "another", "champion_folder": tmp_path / "other"})).test_client().post(
+            "/model/reload", headers=bearer)
+
+    assert (200, True) == (first.status_code, first.json["took_over"]), first.json
+    assert 503 == missing.status_code and "another" in missing.json["detail"]
+
+
+def test_an_mlflow_that_hangs_costs_no_more_than_the_budget(settings: ServingSettings, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        own = settings.model_copy(update={
+            "mlflow_tracking_uri": f"http://127.0.0.1:{silent.getsockname()[1]}", "fetch_budget_seconds": 0.5,
+            "champion_folder": tmp_path})
+        began = time.monotonic()
+        attempt = refresh(own)
+
+    assert attempt is not None and not attempt.is_good
+    assert "0.5 s" in attempt.text
+    assert time.monotonic() - began < 10
+    assert attempt == ChampionFolder(tmp_path).last_attempt()
