@@ -28,6 +28,8 @@ def main(arguments: list[str]) -> None:
         times[f"observe {event.kind}"].append(microseconds(lambda: history.observe(event)))
     for name, measured in times.items():
         print(f"{name:15} {statistics.median(measured):7.1f} µs median {statistics.mean(measured):7.1f} µs mean")
+    print(f"one step of an empty loop here takes {1_000 * microseconds(lambda: loop(10 ** 6)) / 10 ** 6:.0f} ns; "
+          "about 15 where nothing else runs")
     print(f"file            {len(history.to_bytes()):,} bytes")
     if len(arguments) > 1:
         print(f"content         {content_speed(Path(arguments[1])):.1f} MB/s of patch")
@@ -37,6 +39,12 @@ def read_records(path: Path) -> list[PullRequestRecord]:
     """Read a file of JSON lines, gzipped."""
     with gzip.open(path) as lines:
         return [parse_pull_request(parse_json_line(line), number=place + 1) for place, line in enumerate(lines)]
+
+
+def loop(n_steps: int) -> None:
+    """Do nothing, `n_steps` times: how fast the machine is just now."""
+    for _ in range(n_steps):
+        pass
 
 
 def microseconds(work: Callable[[], object]) -> float:

@@ -60,7 +60,7 @@ SENSITIVE = (
                   "lockfile-lint", lambda s: _with_files(s, locks_without_manifest(s.facts))),
     count_feature("binary_files", "what", "adds or changes {}", "binary file", "OpenSSF alert on xz",
                   lambda s: _with_files(s, s.facts.binary_files)),
-    count_feature("mode_changes", "what", "changes the mode of {}", "file or submodule", "Gonzalez et al. 2021",
+    count_feature("mode_changes", "what", "makes {} executable, a link or a submodule", "file", "Gonzalez et al. 2021",
                   lambda s: _with_files(s, s.facts.mode_changes)),
     count_feature("removed_tests", "what", "removes {}", "test file", "OpenSSF alert on xz",
                   lambda s: _with_files(s, s.facts.removed_tests)),

@@ -1,12 +1,12 @@
 """What features read: the pull request's own facts, and what its history recalls of them."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sentinel.features.facts import Facts
 
 
-@dataclass(frozen=True, slots=True)
-class Rarity:
+class Rarity(NamedTuple):
     """The rarest part of a change, in nats: minus the logarithm of a smoothed share of landed changes."""
 
     here: float
@@ -14,7 +14,7 @@ class Rarity:
     for_level: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that would cost a tenth of a vector's time
 class Situation:
     """A pull request before its repository's past; rarities in nats, times in days, NaN where unknown."""
 

@@ -66,8 +66,10 @@ class Tails:
         self._scales = [(self.N_BINS - 1) / most for most in highest]
         self._usual = usual
 
-    def surprises(self, level: str, quantities: Sequence[float]) -> list[float]:
+    def surprises(self, level: str, quantities: Sequence[float], most: float) -> list[float]:
         """Return, per quantity, minus the logarithm of the share that reached it among changes of this level.
+
+        It is never above `most`.
 
         The level leans on all levels with LEVEL_PRIOR changes, and these on what is usual across repositories with
         USUAL_PRIOR; NaN stays NaN.
@@ -83,7 +85,8 @@ class Tails:
             b = int(quantity * scale) + 1
             b = b if b < last else last
             wide = (everyone[b] + usual_weight * usual[b] + unit) / (everyone[0] + usual_weight + unit)
-            surprises.append(-log((own[b] + prior * wide) / (own[0] + prior)))
+            nats = -log((own[b] + prior * wide) / (own[0] + prior))
+            surprises.append(nats if nats < most else most)
         return surprises
 
     def add(self, level: str, quantities: Sequence[float]) -> None:
@@ -123,7 +126,7 @@ def checked_number(value: Any) -> float:
     """Return a finite number from 0 as it is; raises CorruptFileError for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < math.inf:
         raise CorruptFileError(f"history: seen {ascii(value)[:60]}, expected a finite number from 0")
-    return float(value)
+    return float(value) or 0.0  # one object for all zeros
 
 
 def checked_weights(weights: Any, most_keys: int) -> dict[str, float]:

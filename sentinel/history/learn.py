@@ -105,7 +105,8 @@ def _learn_author(memory: Memory, author: Author, facts: Facts) -> None:
     author.mean_log_churn += (facts.log_churn - author.mean_log_churn) / min(author.opened, REMEMBERED_GAPS)
     author.last_at = max(author.last_at, facts.at)
     author.lately = [*author.lately[1 - MOST_LATELY:], facts.at]
-    author.hours = [weight * FADED_HOURS for weight in author.hours] if author.hours else [0.0] * 24
+    # The same 0.0 for all: a large repository has a million of these.
+    author.hours = [weight * FADED_HOURS if weight else 0.0 for weight in author.hours] or [0.0] * 24
     author.hours[facts.hour] += 1.0
 
 

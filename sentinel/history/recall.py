@@ -16,6 +16,9 @@ REMEMBERED_GAPS, USUAL_GAPS = 20, 3.0  # of an author; and what the wider habit 
 USUAL_GAP_DAYS = 7.0  # before any gap is known in the repository
 UNDONE_DAYS = 60.0
 LEAST_WORDS = 4.0
+HOURS_AROUND = [(f"h{(hour - 1) % 24}", f"h{hour}", f"h{(hour + 1) % 24}") for hour in range(24)]
+NO_CONTENT = dict.fromkeys(
+    ("new_hosts", "new_piped_hosts", "new_dependencies", "look_alike_dependencies", "new_words"), NAN)
 
 
 def recall(memory: Memory, facts: Facts) -> Situation:
@@ -78,14 +81,15 @@ def _larger_than_own(author: Author, log_churn: float) -> float:
 
 def _hour(memory: Memory, author: Author, hour: int) -> float:
     """Return the rarity of an hour and its neighbours for this author, leaning on the repository (Goyal 2018)."""
-    moments = memory.moments.weights
-    everyone = moments.get("h", 0.0)
-    near = sum(moments.get(f"h{near % 24}", 0.0) for near in (hour - 1, hour, hour + 1))
-    wide = max(0.01, near / everyone) if everyone else 3 / 24
+    moments, (before, now, after) = memory.moments.weights, HOURS_AROUND[hour]
+    everyone, wide = moments.get("h", 0.0), 3 / 24
+    if everyone:
+        near = moments.get(before, 0.0) + moments.get(now, 0.0) + moments.get(after, 0.0)
+        wide = max(0.01, near / everyone)
     own = author.hours
     if not own:
         return -math.log(min(1.0, wide))
-    near = own[hour - 1] + own[hour] + own[(hour + 1) % 24]
+    near = own[hour - 1] + own[hour] + own[hour - 23]
     return -math.log(min(1.0, (near + HOUR_PRIOR * wide) / (sum(own) + HOUR_PRIOR)))
 
 
@@ -105,7 +109,10 @@ def _title_words(memory: Memory, facts: Facts, unit: float) -> float:
     if not words:
         return 0.0
     weights, everything = memory.title_words.weights, memory.moments.weights.get("h", 0.0) + unit
-    return sum(-math.log(min(1.0, (weights.get(word, 0.0) + 0.5 * unit) / everything)) for word in words) / len(words)
+    rarity = 0.0
+    for word in words:
+        rarity -= math.log((weights.get(word, 0.0) + 0.5 * unit) / everything)
+    return max(0.0, rarity / len(words))
 
 
 def _undone(memory: Memory, facts: Facts) -> float:
@@ -122,8 +129,7 @@ def _undone(memory: Memory, facts: Facts) -> float:
 def _recall_content(memory: Memory, facts: Facts) -> dict[str, float]:
     content, names, words = facts.content, memory.names.weights, memory.code_words.weights
     if content is None:
-        return dict.fromkeys(("new_hosts", "new_piped_hosts", "new_dependencies", "look_alike_dependencies",
-                              "new_words"), NAN)
+        return NO_CONTENT
     new_dependencies = [name for name in content.dependencies if f"d{name}" not in names]
     new_words = sum(word not in words for word in content.words)
     return {

@@ -1,5 +1,7 @@
 """The history of one repository: `features` reads what came before, `observe` adds."""
 
+from operator import itemgetter
+
 from sentinel.features.catalogue import CATALOGUE
 from sentinel.features.facts import EPOCH, Facts
 from sentinel.features.feature import MOST_SURPRISE_NATS
@@ -17,6 +19,7 @@ WARM_UP = 50  # pull requests; below, a share of 2 % cannot be told
 SURPRISES = tuple(feature for feature in CATALOGUE if feature.quantity_highest is not None)
 _COMPUTED = tuple(feature.compute for feature in CATALOGUE)
 _PLACES = tuple(place for place, feature in enumerate(CATALOGUE) if feature.quantity_highest is not None)
+_QUANTITIES_OF = itemgetter(*_PLACES)
 
 
 class RepositoryHistory:
@@ -41,9 +44,9 @@ class RepositoryHistory:
         """Return one number per feature of the catalogue, NaN where absent; nothing is added to the history."""
         _, situation, values = self._read(pull_request)
         vector = values.copy()
-        surprises = self.tails.surprises(situation.level, [values[place] for place in _PLACES])
+        surprises = self.tails.surprises(situation.level, _QUANTITIES_OF(values), MOST_SURPRISE_NATS)
         for place, nats in zip(_PLACES, surprises, strict=True):
-            vector[place] = MOST_SURPRISE_NATS if nats > MOST_SURPRISE_NATS else nats
+            vector[place] = nats
         return tuple(vector)
 
     def observe(self, event: Event) -> None:
@@ -74,7 +77,7 @@ class RepositoryHistory:
 
     def _observe_opened(self, pull_request: PullRequest) -> None:
         _, situation, values = self._read(pull_request)
-        self.tails.add(situation.level, [values[place] for place in _PLACES])
+        self.tails.add(situation.level, _QUANTITIES_OF(values))
         learn_opened(self.memory, situation.facts, situation)
         if not self.n_outcomes:
             remember_pending(self.memory, situation.facts)

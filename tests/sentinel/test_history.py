@@ -217,9 +217,9 @@ def test_surprise_grows_with_rarity_and_fades_with_time() -> None:
     tails = Tails([10.0], [(1.0,) + (0.5,) * 47])
     for number in range(500):
         tails.add("regular", [5.0 if number < 50 else 1.0])
-    rare = tails.surprises("regular", [5.0])[0]
+    rare = tails.surprises("regular", [5.0], 8.0)[0]
 
-    assert tails.surprises("regular", [1.0])[0] < 0.1 < 1.5 < rare < tails.surprises("regular", [9.0])[0]
+    assert tails.surprises("regular", [1.0], 8.0)[0] < 0.1 < 1.5 < rare < tails.surprises("regular", [9.0], 8.0)[0]
     for _ in range(3_000):
         tails.add("regular", [1.0])
-    assert tails.surprises("regular", [5.0])[0] > rare
+    assert tails.surprises("regular", [5.0], 8.0)[0] > rare
