@@ -160,7 +160,11 @@ def test_refused_cursor_begins_the_walk_anew(serve_github):
     assert reader.is_complete
 
 
-@pytest.mark.parametrize("cursor", [{}, {"version": 99}, {"version": 1, "page_size": "many", "after": None}])
+READ_TO_2099 = {"version": 1, "page_size": 100, "after": None, "started_at": None, "top": None,
+                "high_water": "2099-01-01T00:00:00+00:00"}
+
+
+@pytest.mark.parametrize("cursor", [{}, READ_TO_2099 | {"version": 99}, READ_TO_2099 | {"page_size": "many"}])
 def test_cursor_of_another_version_means_reading_all(serve_github, cursor):
     reader = serve_github()
     reader.cursors[HARBOUR] = cursor
