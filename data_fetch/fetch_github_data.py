@@ -1,44 +1,19 @@
 """Fetch pull requests from every source, page by page, into MongoDB."""
 
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import dataclass
 from typing import Any
 
+from data_fetch.counts import FetchCounts
+from data_fetch.readers import Ended, read_in_turn, read_one
 from data_fetch.settings import DataFetchSettings
 from data_fetch.stopping import StoppedError, Stopping
-from sentinel.errors import DataUnusableError, SentinelError
+from sentinel.errors import SentinelError, SettingsError
 from sentinel.logs import Progress, get_logger
-from sentinel.mongo import PullRequestStore, StoredCounts, open_pull_request_store
-from sentinel.sources.kinds import open_source
-from sentinel.sources.page import Cursor, Page
-
-LEAST_URGENT_FIRST = (75, 65, 2, 1)  # what repeating may mend comes last when several sources fail
-
-
-@dataclass(slots=True)
-class FetchCounts:
-    """What one run did."""
-
-    pages: int = 0
-    read: int = 0
-    stored: StoredCounts = StoredCounts()
-    failures: list[tuple[str, SentinelError]] = field(default_factory=list)
-
-    def add(self, page: Page, stored: StoredCounts) -> None:
-        """Count one page."""
-        self.pages += 1
-        self.read += len(page.records) + len(page.rejected)
-        self.stored += stored
-
-    def facts(self) -> dict[str, Any]:
-        """Return the counts for the closing line."""
-        stored = self.stored
-        return {
-            "pages": self.pages, "read": self.read, "new": stored.new, "changed": stored.changed,
-            "unchanged": stored.unchanged, "rejected": stored.rejected,
-            "wrote_nothing": stored.new == stored.changed == 0,
-        }
+from sentinel.mongo import PullRequestStore, open_pull_request_store
+from sentinel.sources.kinds import open_source, repository_on_github
+from sentinel.sources.page import Cursor, Page, Source
 
 
 def fetch_all(settings: DataFetchSettings) -> dict[str, Any]:
@@ -50,13 +25,22 @@ def fetch_all(settings: DataFetchSettings) -> dict[str, Any]:
     counts = FetchCounts()
     with Stopping().listening() as stopping, open_pull_request_store(settings) as store:
         store.prepare()
-        run = FetchRun(settings, store, stopping, counts)
-        for uri in settings.sources:
-            run.fetch_source(uri)
-    facts = {"sources": len(settings.sources), **counts.facts()}
+        FetchRun(settings, store, stopping, counts).fetch(settings.all_sources)
+    facts = counts.facts()
     get_logger().info("data_fetch.counted", **facts)
-    _raise_worst([*(error for _, error in counts.failures), *_rejected_too_many(counts, settings.max_rejected_share)])
+    counts.check(settings.max_rejected_share)
     return facts
+
+
+@dataclass(slots=True)
+class SourceReading:
+    """The reading of one source, and how far it came."""
+
+    uri: str
+    pages: Iterator[Page]
+    cursors: "SavedCursors"
+    read: int = 0
+    total: int | None = None
 
 
 class FetchRun:
@@ -67,48 +51,108 @@ class FetchRun:
         """Begin with nothing read; `counts` is added to."""
         self._settings, self._store, self._stopping, self._counts = settings, store, stopping, counts
         self._progress = Progress("data_fetch", "pull_requests")
+        self._readings: list[SourceReading] = []
 
-    def fetch_source(self, uri: str) -> None:
-        """Store what is new in one source; its failure is counted, MongoDB's is raised."""
-        counts, before = self._counts, self._counts.read
+    def fetch(self, uris: tuple[str, ...]) -> None:
+        """Read what is on this machine, source by source, then the repositories on GitHub together.
+
+        Raises MongoDB's errors; those of sources are counted.
+        """
+        on_github: list[str] = []
+        for uri in uris:
+            try:
+                name = repository_on_github(uri)
+            except SettingsError as error:
+                self._fail(uri, error)
+                continue
+            if name is None:
+                self._readings.append(self._reading(uri, lambda uri=uri: open_source(uri, self._settings)))
+            else:
+                on_github.append(name)
+        for reading in list(self._readings):
+            self._fetch_here(reading)
+        if on_github:
+            self._fetch_from_github(on_github)
+
+    def _fetch_here(self, reading: SourceReading) -> None:
+        with closing(reading.pages):
+            outcome = read_one(reading.pages)
+            while isinstance(outcome, Page):
+                self._store_page(reading, outcome)
+                outcome = read_one(reading.pages)
+        self._end(reading, outcome)
+
+    def _fetch_from_github(self, names: list[str]) -> None:
+        """Read repositories over one connection, which knows what is left of the limits."""
+        from sentinel.sources.github.connection import open_connection
+        with ExitStack() as stack:
+            try:
+                github = stack.enter_context(open_connection(self._settings))
+            except SentinelError as error:
+                self._fail("github:", error)
+                return
+            try:
+                self._fetch_together([
+                    self._reading(f"github:{name}", lambda name=name: github.open_source(name))
+                    for name in self._each_repository(names, github.list_repositories)])
+            finally:
+                self._counts.requests, self._counts.points = github.counts.requests, github.counts.points
+
+    def _fetch_together(self, readings: list[SourceReading]) -> None:
+        self._readings += readings
+        for reading, outcome in read_in_turn(readings, self._settings.github_readers):
+            if isinstance(outcome, Page):
+                self._store_page(reading, outcome)
+            else:
+                self._end(reading, outcome)
+
+    def _each_repository(self, names: list[str], list_repositories: Callable[[str], list[str]]) -> list[str]:
+        """Return each repository once; an account whose repositories cannot be listed is a failure of its own."""
+        found: dict[str, None] = {}
+        for name in names:
+            owner, _, repository = name.partition("/")
+            try:
+                found |= dict.fromkeys(list_repositories(owner) if repository == "*" else [name])
+            except StoppedError:
+                raise
+            except SentinelError as error:
+                self._fail(f"github:{name}", error)
+        return list(found)
+
+    def _reading(self, uri: str, opening: Callable[[], AbstractContextManager[Source]]) -> SourceReading:
         cursors = SavedCursors(self._store, uri, self._settings.full)
-        try:
-            with closing(self._pages(uri, cursors)) as pages:
-                for page in pages:
-                    self._progress.total = None if page.total is None else before + page.total
-                    self._store_page(uri, page)
-        except SourceFailure as failure:
-            counts.failures.append((uri, failure.error))
-            get_logger().error("data_fetch.source_failed", source=uri, error=type(failure.error).__name__,
-                               text=str(failure.error))
-        else:
-            _tell_read(uri, counts.read - before, cursors.is_resumed)
+        return SourceReading(uri, _pages(opening, cursors), cursors)
 
-    def _pages(self, uri: str, cursors: "SavedCursors") -> Iterator[Page]:
-        try:
-            with open_source(uri, self._settings) as source:
-                yield from source.pages(cursors)
-        except StoppedError:
-            raise
-        except SentinelError as error:
-            raise SourceFailure(error) from error
-
-    def _store_page(self, uri: str, page: Page) -> None:
+    def _store_page(self, reading: SourceReading, page: Page) -> None:
         """Store a page, then how far the source is read, in this order: a kill between them repeats the page."""
         with self._stopping.put_off():
             self._counts.add(page, self._store.save_page(page))
             if page.cursor is not None:
-                self._store.save_cursor(uri, page.repository, page.cursor)
-        self._progress.advance(len(page.records))
+                self._store.save_cursor(reading.uri, page.repository, page.cursor)
+        reading.read += len(page.records) + len(page.rejected)
+        reading.total = page.total
+        self._progress.total = self._total()
+        self._progress.advance(len(page.records) + len(page.rejected))
 
+    def _total(self) -> int | None:
+        """Return how many all sources hold, where each has told."""
+        totals = [reading.total for reading in self._readings]
+        return None if None in totals else sum(filter(None, totals))
 
-class SourceFailure(Exception):
-    """Carries the error of a source past MongoDB's, which is no source's fault."""
+    def _end(self, reading: SourceReading, ended: Ended) -> None:
+        reading.total = reading.read
+        if isinstance(ended.error, StoppedError):
+            raise ended.error
+        if ended.error is not None:
+            self._fail(reading.uri, ended.error)
+        else:
+            self._counts.sources += 1
+            _tell_read(reading)
 
-    def __init__(self, error: SentinelError) -> None:
-        """Keep the error."""
-        super().__init__(str(error))
-        self.error = error
+    def _fail(self, uri: str, error: SentinelError) -> None:
+        self._counts.sources += 1
+        self._counts.failures.append(error)
+        get_logger().error("data_fetch.source_failed", source=uri, error=type(error).__name__, text=str(error))
 
 
 class SavedCursors:
@@ -126,24 +170,15 @@ class SavedCursors:
         return found
 
 
-def _tell_read(uri: str, read: int, is_resumed: bool) -> None:
-    if read or is_resumed:
-        get_logger().info("data_fetch.source_read", source=uri, read=read, is_resumed=is_resumed)
+def _pages(opening: Callable[[], AbstractContextManager[Source]], cursors: SavedCursors) -> Iterator[Page]:
+    with opening() as source:
+        yield from source.pages(cursors)
+
+
+def _tell_read(reading: SourceReading) -> None:
+    is_resumed = reading.cursors.is_resumed
+    if reading.read or is_resumed:
+        get_logger().info("data_fetch.source_read", source=reading.uri, read=reading.read, is_resumed=is_resumed)
     else:
-        get_logger().warning("data_fetch.source_empty", source=uri,
+        get_logger().warning("data_fetch.source_empty", source=reading.uri,
                              text="no pull request found there; check that this is the source you meant")
-
-
-def _rejected_too_many(counts: FetchCounts, max_share: float) -> Iterator[SentinelError]:
-    rejected = counts.stored.rejected
-    if counts.read and rejected / counts.read > max_share:
-        yield DataUnusableError(
-            f"{rejected} of {counts.read} records could not be read, more than the allowed share of {max_share:g}; "
-            "the good ones are stored, the others are in rejected_pull_requests with their reasons. Mend the source, "
-            "or set SENTINEL_MAX_REJECTED_SHARE higher")
-
-
-def _raise_worst(errors: list[SentinelError]) -> None:
-    if errors:
-        worst = max(errors, key=lambda error: LEAST_URGENT_FIRST.index(error.exit_code))
-        raise type(worst)("\n".join(map(str, errors))) from worst

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
 from sentinel.settings import MongoSettings
@@ -11,8 +11,12 @@ from sentinel.settings import MongoSettings
 class DataFetchSettings(MongoSettings):
     """Which sources to read, with which access, and what may go wrong."""
 
+    repositories: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="repositories on GitHub, one a line; OWNER/* for all of an account",
+        examples=["pallets/flask"],
+    )
     sources: Annotated[tuple[str, ...], NoDecode] = Field(
-        min_length=1, description="URIs of the sources, one a line",
+        default=(), validate_default=True, description="URIs of the sources, one a line",
         examples=["github:pallets/flask", "git:../flask", "jsonl:pull-requests.jsonl.gz", "simulated:"],
     )
     full: bool = Field(
@@ -30,18 +34,53 @@ class DataFetchSettings(MongoSettings):
         default="https://api.github.com", pattern=r"^https?://", description="address of GitHub's API",
         examples=["https://github.example.com/api/v3"],
     )
+    github_app_id: str | None = Field(
+        default=None, description="id of the GitHub App that asks instead of a token's holder", examples=["123456"],
+    )
+    github_app_installation_id: str | None = Field(
+        default=None, pattern="^[0-9]+$", description="id of the App's installation in the organisation",
+        examples=["12345678"],
+    )
+    github_app_private_key: SecretStr | None = Field(
+        default=None, validate_default=True, description="private key of the App, as PEM text",
+        examples=["-----BEGIN RSA PRIVATE KEY-----..."],
+    )
     github_budget_seconds: float = Field(
-        default=3600.0, gt=0, description="how long one repository may take, waits for GitHub's limits included",
+        default=3600.0, gt=0, description="how long reading from GitHub may take, waits for its limits included",
         examples=["3600"],
+    )
+    github_readers: int = Field(
+        default=4, ge=1, le=16, description="how many repositories are asked for at once", examples=["8"],
     )
     git_patches: bool = Field(
         default=True, description="read the changed lines of git: sources, not only their counts", examples=["false"],
     )
 
-    @field_validator("sources", mode="before")
+    @property
+    def all_sources(self) -> tuple[str, ...]:
+        """Return the URIs of the sources, those of the repositories among them."""
+        return *self.sources, *(f"github:{name}" for name in self.repositories)
+
+    @field_validator("sources", "repositories", mode="before")
     @classmethod
     def _split_lines(cls, value: Any) -> Any:
-        """Read the environment's form: one URI a line."""
+        """Read the environment's form: one a line."""
         if isinstance(value, str):
             return tuple(line.strip() for line in value.splitlines() if line.strip())
         return value
+
+    @field_validator("sources")
+    @classmethod
+    def _at_least_one(cls, sources: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if not sources and not info.data.get("repositories"):
+            raise ValueError("name at least one, or a repository in SENTINEL_REPOSITORIES")
+        return sources
+
+    @field_validator("github_app_private_key")
+    @classmethod
+    def _app_is_whole(cls, private_key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        given = [private_key, info.data.get("github_app_id"), info.data.get("github_app_installation_id")]
+        if any(given) and not all(given):
+            raise ValueError("a GitHub App needs all three: SENTINEL_GITHUB_APP_ID, "
+                             "SENTINEL_GITHUB_APP_INSTALLATION_ID and SENTINEL_GITHUB_APP_PRIVATE_KEY")
+        return private_key

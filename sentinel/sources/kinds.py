@@ -14,6 +14,7 @@ from sentinel.sources.page import Source
 
 KINDS = """
   github:OWNER/NAME   a repository on GitHub, for example github:pallets/flask
+  github:OWNER/*      all repositories of an organisation or a person, for example github:pallets/*
   git:PATH            a clone on this machine, bare or not, for example git:../flask
   jsonl:PATH          a file or folder of JSON lines, plain or gzip'd, for example jsonl:pull-requests.jsonl.gz
   simulated:          a made-up history with planted oddities, served on this machine"""
@@ -43,6 +44,12 @@ def open_source(uri: str, settings: Any) -> Iterator[Source]:
             yield source
     else:
         raise SettingsError(f"source {uri!r} is of no known kind; expected one of:{KINDS}")
+
+
+def repository_on_github(uri: str) -> str | None:
+    """Return OWNER/NAME or OWNER/* of a `github:` URI, None for another kind; raises SettingsError."""
+    kind, _, name = uri.partition(":")
+    return _checked_repository(uri, name) if kind == "github" and name else None
 
 
 def _checked_repository(uri: str, name: str) -> str:

@@ -24,14 +24,6 @@ def line(number: int, title: str = "Mend", repository: str = "octo/harbour") -> 
     return orjson.dumps(payload) + b"\n"
 
 
-@pytest.fixture
-def settings(mongodb_uri, mongodb_database):
-    def make(*sources: object, **given: object) -> DataFetchSettings:
-        return DataFetchSettings(mongodb_uri=mongodb_uri, mongodb_database=mongodb_database, sources=sources, **given)
-
-    return make
-
-
 def stored(settings: DataFetchSettings) -> set[str]:
     with open_pull_request_store(settings) as store:
         return {key for _, key, _ in store.content_hashes()}
