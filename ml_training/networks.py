@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ml_training.settings import Hyperparameters
 
-N_LAYERS = 4  # in → hidden → bottleneck → hidden → out
+BETA_MEAN, BETA_SQUARE, EPSILON = 0.9, 0.999, 1e-8  # Adam's own defaults
 CHECK_EVERY_STEPS = 10
 LEAST_IMPROVEMENT = 0.002  # relative; less than this is no better
 ROWS_AT_ONCE = 65_536
@@ -50,6 +50,27 @@ class Autoencoders(torch.nn.Module):
         return x
 
 
+class Adam:
+    """Adam (Kingma & Ba 2015) on all weights as one vector; torch's own imports its compiler, which takes seconds."""
+
+    def __init__(self, networks: Autoencoders) -> None:
+        """Make the networks' weights views of one vector."""
+        self._parameters = list(networks.parameters())
+        self._values = torch.nn.utils.parameters_to_vector(self._parameters).detach()
+        torch.nn.utils.vector_to_parameters(self._values, self._parameters)
+        self._mean, self._square = torch.zeros_like(self._values), torch.zeros_like(self._values)
+        self._n_steps = 0
+
+    def step(self, learning_rate: float) -> None:
+        """Move the weights against their gradients."""
+        self._n_steps += 1
+        gradient = torch.cat([parameter.grad.flatten() for parameter in self._parameters])
+        self._mean.lerp_(gradient, 1 - BETA_MEAN)
+        self._square.mul_(BETA_SQUARE).addcmul_(gradient, gradient, value=1 - BETA_SQUARE)
+        size = (self._square / (1 - BETA_SQUARE ** self._n_steps)).sqrt_().add_(EPSILON)
+        self._values.addcdiv_(self._mean, size, value=-learning_rate / (1 - BETA_MEAN ** self._n_steps))
+
+
 def train_autoencoders(
     rows: NDArray[np.float32],
     validation: NDArray[np.float32],
@@ -67,16 +88,15 @@ def train_autoencoders(
     X = torch.from_numpy(rows).to(device)
     X_validation = torch.from_numpy(validation).to(device)
     batches = _draw_batches(rows_of_network, settings, generator).to(device)  # (n_steps, n_networks, batch)
-    optimizer = torch.optim.Adam(networks.parameters(), lr=settings.learning_rate, fused=True)
+    adam = Adam(networks)
     schedule = 0.5 * (1 + np.cos(np.pi * np.arange(len(batches)) / len(batches)))
     best, patience, epochs = (np.inf, _copy(networks)), 0, []
     for step, batch in enumerate(batches):
-        optimizer.param_groups[0]["lr"] = settings.learning_rate * float(schedule[step])
         x = X[batch]  # (n_networks, batch, n_features)
         loss = (networks(x) - x).square().mean(dim=(1, 2)).sum()
-        optimizer.zero_grad(set_to_none=True)
+        networks.zero_grad(set_to_none=True)
         loss.backward()
-        optimizer.step()
+        adam.step(settings.learning_rate * float(schedule[step]))
         if (step + 1) % CHECK_EVERY_STEPS and step + 1 < len(batches):
             continue
         epochs.append(Epoch(step + 1, loss.item() / settings.n_networks, _middle_loss(networks, X_validation)))
