@@ -213,7 +213,7 @@ def serve(given: argparse.Namespace) -> None:
     configure_logs("model_serving")
     listener = socket.create_server(("127.0.0.1", given.port))
     settings = ServingSettings(mlflow_tracking_uri="sqlite:///none", object_store_uri="file:///none",
-                               champion_folder=Path(given.champion), refresh_seconds=1e9)
+                               champion_folder=given.champion, refresh_seconds=1e9)
     with tempfile.TemporaryDirectory() as metrics:
         scorer = Scorer(settings.champion_folder)
         scorer.load()
@@ -284,7 +284,7 @@ def _wait_until(action: Any) -> None:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pull_requests")
-    parser.add_argument("champion")
+    parser.add_argument("champion", type=Path)
     parser.add_argument("--only", choices=("http", "workers", "batch", "reload"))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from gevent import get_hub
 from numpy.typing import NDArray
 
 from model_serving.champion_copy import MODEL, QUANTILES, VERDICTS, Attempt, ChampionFacts, ChampionFolder
@@ -130,9 +131,12 @@ class Scorer:
         return True
 
     def load_newer(self) -> bool:
-        """Load the copy in use if it was not tried before; tell whether it took over."""
+        """Load the copy in use if it was not tried before; tell whether it took over.
+
+        It is loaded in a thread of the system's, so that requests go on meanwhile.
+        """
         name = self.folder.current_name()
-        return name is not None and name != self._seen and self.load()
+        return name is not None and name != self._seen and bool(get_hub().threadpool.apply(self.load))
 
     def reopen_model(self) -> None:
         """Open the model's session anew; a session does not survive a fork."""
