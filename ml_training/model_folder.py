@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sentinel.model import ModelCard
 
-MODEL_FILE, CARD_FILE = "model.onnx", "card.json"
+MODEL_FILE, CARD_FILE, CARD_TEXT = "model.onnx", "card.json", "card.md"
 
 
 def write_model_folder(folder: Path, content: bytes, card: ModelCard, example: NDArray[np.float64]) -> None:
@@ -20,6 +20,7 @@ def write_model_folder(folder: Path, content: bytes, card: ModelCard, example: N
     folder.mkdir(parents=True)
     (folder / MODEL_FILE).write_bytes(content)
     (folder / CARD_FILE).write_bytes(orjson.dumps(card, option=orjson.OPT_INDENT_2))
+    (folder / CARD_TEXT).write_text(describe(card), encoding="utf-8")
     (folder / "input_example.json").write_bytes(orjson.dumps(
         {"inputs": [[None if np.isnan(value) else value for value in row] for row in example.tolist()]}))
     width = example.shape[1]
@@ -32,3 +33,21 @@ def write_model_folder(folder: Path, content: bytes, card: ModelCard, example: N
         "artifact_path": "input_example.json", "type": "ndarray", "format": "tf-serving"})
     model.add_flavor("onnx", onnx_version=onnx.__version__, data=MODEL_FILE, providers=["CPUExecutionProvider"])
     model.save(str(folder / "MLmodel"))
+
+
+def describe(card: ModelCard) -> str:
+    """Return the card for people, in Markdown."""
+    rows = [f"| {name} | {count} | {card.thresholds.get(name, card.threshold):.3f} |"
+            for name, count in sorted(card.n_references.items())]
+    return "\n".join([
+        f"# Model {card.version}", "",
+        "Says how unusual a pull request is in its repository. It does not say that one is malicious,",
+        "and most of what it flags is harmless: it is for ordering what people read.", "",
+        f"- features: run {card.features_run_id}, fingerprint {card.feature_fingerprint}, "
+        f"{len(card.feature_names)} of them",
+        f"- fitted on pull requests opened until {card.trained_until}",
+        f"- threshold: {card.threshold_rule}, {card.threshold:.3f}",
+        "- limits: knows nothing of a repository's first pull requests, and judges a repository that it never met "
+        "by all others together", "",
+        "| compared with | scores | threshold |", "|---|---|---|", *rows, "",
+    ])

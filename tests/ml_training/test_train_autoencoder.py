@@ -58,6 +58,7 @@ def test_run_keeps_settings_figures_and_files(features, store, registry, setting
     assert {"training_loss", "validation_loss", "threshold", "flagged_share_test"} <= run.data.metrics.keys()
     assert features.run_id == run.data.tags["features_run_id"]
     assert (folder / MODEL_FILE).is_file() and (folder / "plots" / "scores.png").is_file()
+    assert "| octo/one | " in (folder / "model" / "card.md").read_text()
 
 
 def test_second_run_does_nothing(features, store, registry, settings):
