@@ -71,9 +71,11 @@ def test_events_come_in_order_of_time_and_merged_is_not_closed_too() -> None:
 @given(st.randoms(use_true_random=False))
 @settings(max_examples=10, deadline=None)
 def test_the_order_of_arrival_does_not_matter(chance: random.Random) -> None:
-    shuffled = probes()
+    at_once = [replace(record, pull_request=replace(record.pull_request, opened_at=LATER, number=100 + place))
+               for place, record in enumerate(probes())]
+    shuffled = probes() + at_once
     chance.shuffle(shuffled)
-    one, other = fold(probes()), fold(shuffled)
+    one, other = fold(probes() + at_once), fold(shuffled)
 
     assert one.keys() == other.keys() and all(same(one[number], other[number]) for number in one)
 
@@ -106,6 +108,14 @@ def test_features_add_nothing() -> None:
         history.features(record.pull_request)
 
     assert before == history.to_bytes()
+
+
+def test_each_pull_request_asked_for_in_a_row_gets_its_own_vector() -> None:
+    history, (one, other) = folded(), [record.pull_request for record in probes()[:2]]
+    in_a_row = [history.features(one), history.features(other)]
+
+    assert same(in_a_row[1], folded().features(other))
+    assert not same(*in_a_row)
 
 
 def test_observing_without_asking_first_gives_the_same_history() -> None:
