@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint lock clean
+.PHONY: help install run test lint docs test-contracts test-faults lock clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -24,6 +24,20 @@ test: install lint ## flake8, then pytest
 
 lint: install
 	$(BIN)/python -m flake8
+
+docs: install ## write docs/features.md from the catalogue
+	$(BIN)/python -m sentinel.features > docs/features.md
+
+build/npm: Makefile
+	npm install --silent --prefix build/npm @octokit/graphql-schema@15 @octokit/fixtures@23 \
+		@octokit/webhooks-examples@7
+	@touch $@
+
+test-contracts: install build/npm ## our queries and parser against what GitHub and Octokit publish (needs npm)
+	$(BIN)/python -m pytest tests/sources/test_github_schema.py tests/sources/test_github_recorded.py
+
+test-faults: install ## the seeded faults of fetching, 50 seeds (minutes)
+	SENTINEL_FAULT_SEEDS=50 $(BIN)/python -m pytest tests/sources/test_github_faults.py
 
 lock: ## pin every dependency anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --all-extras \
