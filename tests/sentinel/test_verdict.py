@@ -51,6 +51,13 @@ def test_usual_row_has_no_reasons(model):
     assert () == verdict_on(model, usual_row()).reasons
 
 
+def test_value_inside_the_outer_tenth_only_is_named(model):
+    row = usual_row()
+    row[FEATURE_NAMES.index("silence_surprise")] = 2.2  # one in nine
+
+    assert () == verdict_on(model, row).reasons
+
+
 def test_one_reason_a_group_and_at_most_five_strongest_first(model):
     verdict = verdict_on(model, np.array([feature.highest for feature in CATALOGUE]))
 
