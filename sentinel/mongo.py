@@ -1,13 +1,15 @@
 """The pull requests in MongoDB: stored page by page, read repository by repository."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-import bson
 import orjson
+import pymongo
 from pymongo import ASCENDING, MongoClient, ReplaceOne
 from pymongo.database import Database
 from pymongo.errors import (
@@ -15,7 +17,8 @@ from pymongo.errors import (
 )
 
 from sentinel.errors import PermissionDeniedError, SettingsError, UnavailableError
-from sentinel.pull_request import PullRequestRecord, to_rest_json
+from sentinel.logs import get_logger
+from sentinel.pull_request_document import VALIDATOR, Document, is_news, refused, to_document, within_size
 from sentinel.settings import MongoSettings
 from sentinel.sources.page import Cursor, Page, RejectedRecord
 
@@ -23,10 +26,10 @@ SERVER_SELECTION_MILLISECONDS = 5_000
 NOT_ALLOWED_CODES = frozenset({13, 18, 8000})  # Unauthorized, AuthenticationFailed, Atlas' own
 DUPLICATE_KEY_CODE = 11000  # two writers inserted the same document at once; the second try replaces it
 READ_BATCH = 500
-MAX_DOCUMENT_BYTES = 15_000_000  # MongoDB takes 16 MiB, its own fields included
 MAX_RAW_CHARACTERS = 65_536
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.1, 2.0  # between the tries of a write that broke off
 
-Document = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,55 +52,50 @@ class PullRequestStore:
 
     def __init__(self, database: Database[Document]) -> None:
         """Use the collections of `database`; nothing is sent yet."""
+        self._database = database
         self._pull_requests = database["pull_requests"]
         self._cursors = database["fetch_cursors"]
         self._rejected = database["rejected_pull_requests"]
         self._holds_rejected: bool | None = None  # None: not looked yet
+        self._likely_new: set[str] = set()  # repositories whose last page was all new
 
     def prepare(self) -> None:
-        """Create the indexes that the reads below use; safe to repeat."""
+        """Create the indexes that the reads below use, and the validator; safe to repeat."""
         with translated_errors("create the indexes"):
-            self._pull_requests.create_index([("repository", ASCENDING), ("number", ASCENDING)])
-            self._rejected.create_index([("pull_request", ASCENDING)])
+            self._retried(lambda: self._pull_requests.create_index([("repository", ASCENDING), ("number", ASCENDING)]))
+            self._retried(lambda: self._rejected.create_index([("pull_request", ASCENDING)]))
+        with translated_errors("set the validator"):
+            self._retried(self._validate)
 
     def save_page(self, page: Page) -> StoredCounts:
         """Upsert what is new or changed, keep what was rejected; write nothing that is already there.
 
-        What is stored with a later `updated_at` stays as it is, and counts as unchanged.
+        What is stored with a later `updated_at` stays as it is, and counts as unchanged. A
+        connection that breaks is tried again within the budget: what was written then already
+        counts as unchanged too.
         """
         documents = {document["_id"]: document for document in map(to_document, page.records)}
         with translated_errors("store pull requests"):
-            known = self._known(list(documents))
-            wanted = [document for document in documents.values() if _is_news(document, known.get(document["_id"]))]
-            storable, too_large = _within_size(wanted)
-            refused = (*too_large, *self._replace(storable))
-            self._keep_rejected((*page.rejected, *refused))
-            refused_keys = {reject.place for reject in refused}
-            stored = [document["_id"] for document in wanted if document["_id"] not in refused_keys]
-            self._forget_rejected(stored)
-        changed = sum(key in known for key in stored)
-        return StoredCounts(
-            new=len(stored) - changed, changed=changed, unchanged=len(page.records) - len(wanted),
-            rejected=len(page.rejected) + len(refused),
-        )
+            return self._retried(lambda: self._save(page, documents))
 
     def saved_cursor(self, source: str, repository: str) -> Cursor | None:
         """Return how far `repository` was read from `source`, or None."""
         with translated_errors("read how far the last fetch came"):
-            found = self._cursors.find_one({"_id": f"{source} {repository}"})
+            found = self._retried(lambda: self._cursors.find_one({"_id": f"{source} {repository}"}))
         return None if found is None else orjson.loads(found["cursor"])
 
     def save_cursor(self, source: str, repository: str, cursor: Cursor) -> None:
         """Save how far `repository` is read; call it after the page is stored."""
         key, text = f"{source} {repository}", orjson.dumps(dict(cursor), option=orjson.OPT_SORT_KEYS).decode()
         with translated_errors("save how far this fetch came"):
-            self._cursors.replace_one({"_id": key}, {"_id": key, "cursor": text}, upsert=True)
+            self._retried(lambda: self._cursors.replace_one(
+                {"_id": key}, {"_id": key, "cursor": text}, upsert=True))
 
     def content_hashes(self) -> Iterator[tuple[str, str, str]]:
         """Yield (repository, _id, content hash) of every pull request, in no order."""
         with translated_errors("read which pull requests are stored"):
             for found in self._pull_requests.find({}, {"repository": 1, "content_hash": 1}, batch_size=10_000):
-                yield found["repository"], found["_id"], found["content_hash"]
+                yield found.get("repository"), found["_id"], found.get("content_hash")
 
     def read(self, repository: str) -> Iterator[Document]:
         """Yield the documents of one repository, each in GitHub's REST shape, in no order."""
@@ -110,31 +108,86 @@ class PullRequestStore:
         with translated_errors(f"read the pull requests of {repository}"):
             yield from self._pull_requests.find(wanted, batch_size=READ_BATCH)
 
-    def _known(self, keys: list[str]) -> dict[str, Document]:
-        """Return what is stored under `keys`, without the content."""
-        if not keys:
+    def _retried(self, operation: Callable[[], T]) -> T:
+        """Repeat what broke off with its connection; all tries together have the budget of one operation."""
+        budget_seconds = self._database.client.options.timeout
+        give_up_at, wait_seconds = time.monotonic() + budget_seconds, FIRST_WAIT_SECONDS
+        with pymongo.timeout(budget_seconds):
+            while True:
+                try:
+                    return operation()
+                except AutoReconnect as error:
+                    if time.monotonic() + wait_seconds > give_up_at:
+                        raise
+                    get_logger().warning("mongodb.retried", seen=str(error).split(",")[0][:200])
+                time.sleep(random.uniform(wait_seconds / 2, wait_seconds))
+                wait_seconds = min(2 * wait_seconds, LONGEST_WAIT_SECONDS)
+
+    def _save(self, page: Page, documents: Mapping[str, Document]) -> StoredCounts:
+        """Insert where all is likely to be new, which saves a round trip; else look first what is there."""
+        rest, refusals = list(documents.values()), list[RejectedRecord]()
+        if page.repository in self._likely_new:
+            rest, refusals = self._insert(rest)
+        known = self._known(rest)
+        wanted = [document for document in rest if is_news(document, known.get(document["_id"]))]
+        refusals += self._replace(wanted)
+        self._keep_rejected((*page.rejected, *refusals))
+        unwritten = {reject.place for reject in refusals}
+        unwritten |= {document["_id"] for document in rest} - {document["_id"] for document in wanted}
+        written = [key for key in documents if key not in unwritten]
+        self._forget_rejected(written)
+        changed = sum(key in known for key in written)
+        self._note_likely_new(page.repository, bool(written) and changed == 0 and len(written) == len(documents))
+        return StoredCounts(
+            new=len(written) - changed, changed=changed,
+            unchanged=len(page.records) - len(written) - len(refusals), rejected=len(page.rejected) + len(refusals),
+        )
+
+    def _note_likely_new(self, repository: str, is_likely_new: bool) -> None:
+        if is_likely_new:
+            self._likely_new.add(repository)
+        else:
+            self._likely_new.discard(repository)
+
+    def _validate(self) -> None:
+        """Let the server refuse what is no pull request; tell where it does not."""
+        if self._pull_requests.options().get("validator") == VALIDATOR:
+            return
+        try:
+            self._database.command("collMod", self._pull_requests.name, validator=VALIDATOR)
+        except OperationFailure as error:
+            outcome, reason = "refused", str(error.details.get("errmsg") if error.details else error)
+        else:
+            is_kept = self._pull_requests.options().get("validator") == VALIDATOR
+            outcome, reason = ("kept", None) if is_kept else ("ignored", "the server took it and does not show it")
+        get_logger().info("mongodb.validator_set", outcome=outcome, reason=reason)
+
+    def _known(self, documents: list[Document]) -> dict[str, Document]:
+        """Return what is stored under the documents' keys, without the content."""
+        if not documents:
             return {}
+        keys = [document["_id"] for document in documents]
         found = self._pull_requests.find({"_id": {"$in": keys}}, {"content_hash": 1, "updated_at": 1})
         return {document["_id"]: document for document in found}
 
-    def _replace(self, documents: list[Document], tries: int = 2) -> tuple[RejectedRecord, ...]:
-        """Replace documents; return those that the server refused, with its reason."""
-        if not documents:
-            return ()
-        writes = [ReplaceOne({"_id": document["_id"]}, document, upsert=True) for document in documents]
-        try:
-            self._pull_requests.bulk_write(writes, ordered=False)
-        except BulkWriteError as error:
-            failed = error.details.get("writeErrors", [])
-            if not failed:
-                raise
-            again = [documents[one["index"]] for one in failed if one["code"] == DUPLICATE_KEY_CODE and tries > 1]
-            refused = [one for one in failed if one["code"] != DUPLICATE_KEY_CODE or tries == 1]
-            return (
-                *(_refused(documents[one["index"]], f"MongoDB refused it: {one['errmsg']}") for one in refused),
-                *self._replace(again, tries - 1),
-            )
-        return ()
+    def _insert(self, documents: list[Document]) -> tuple[list[Document], list[RejectedRecord]]:
+        """Insert documents; return those whose key is there already, and those that cannot be stored."""
+        storable, refusals = within_size(documents)
+        failed = _write_errors(lambda: self._pull_requests.insert_many(storable, ordered=False)) if storable else []
+        there = [storable[one["index"]] for one in failed if one["code"] == DUPLICATE_KEY_CODE]
+        refusals += _refusals(storable, [one for one in failed if one["code"] != DUPLICATE_KEY_CODE])
+        return there, refusals
+
+    def _replace(self, documents: list[Document], tries: int = 2) -> list[RejectedRecord]:
+        """Replace documents; return those that cannot be stored, with the reason."""
+        storable, refusals = within_size(documents)
+        if not storable:
+            return refusals
+        writes = [ReplaceOne({"_id": document["_id"]}, document, upsert=True) for document in storable]
+        failed = _write_errors(lambda: self._pull_requests.bulk_write(writes, ordered=False))
+        again = [storable[one["index"]] for one in failed if one["code"] == DUPLICATE_KEY_CODE and tries > 1]
+        refusals += _refusals(storable, [one for one in failed if one["code"] != DUPLICATE_KEY_CODE or tries == 1])
+        return [*refusals, *self._replace(again, tries - 1)]
 
     def _keep_rejected(self, rejected: tuple[RejectedRecord, ...]) -> None:
         if not rejected:
@@ -188,6 +241,8 @@ def translated_errors(action: str) -> Iterator[None]:
         raise
     except (AutoReconnect, ConnectionError) as error:
         raise _unavailable(action, error) from error
+    except ConfigurationError as error:
+        raise SettingsError(f"could not {action}: {error}; use another server in MONGODB_URI") from error
     except PyMongoError as error:
         if error.timeout:
             raise _unavailable(action, error) from error
@@ -202,55 +257,24 @@ def of_repository(repository: str) -> Document:
     return {"repository": {"$eq": repository}}
 
 
-def to_document(record: PullRequestRecord) -> Document:
-    """Return the stored form: GitHub's REST shape, a deterministic `_id`, and a hash of the content."""
-    document = to_rest_json(record)
-    content_hash = hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
-    opened = record.pull_request
-    return {"_id": opened.key, "repository": opened.repository, "content_hash": content_hash, **document}
-
-
 def to_payload(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return GitHub's REST shape of a stored document, as `parse_pull_request` reads it."""
     return {name: value for name, value in document.items() if name not in ("_id", "repository", "content_hash")}
 
 
-def _is_news(document: Document, stored: Document | None) -> bool:
-    """Tell whether a document has to be written over what is stored."""
-    if stored is None or document["content_hash"] == stored["content_hash"]:
-        return stored is None
-    return document["updated_at"] is None or document["updated_at"] >= (stored.get("updated_at") or "")
+def _write_errors(write: Callable[[], Any]) -> list[Document]:
+    """Write; return the errors about single documents, and raise those about the whole."""
+    try:
+        write()
+    except BulkWriteError as error:
+        if not error.details.get("writeErrors"):
+            raise
+        return list(error.details["writeErrors"])
+    return []
 
 
-def _within_size(documents: list[Document]) -> tuple[list[Document], tuple[RejectedRecord, ...]]:
-    """Return the documents that MongoDB can hold, without patches where those are too much, and the others."""
-    storable, too_large = [], []
-    for document in documents:
-        if _size(document) > MAX_DOCUMENT_BYTES:
-            document = {**document, "files": [_without_patch(file) for file in document["files"]]}
-        size = _size(document)
-        if size > MAX_DOCUMENT_BYTES:
-            too_large.append(_refused(document, f"too large: {size} bytes, at most {MAX_DOCUMENT_BYTES} can be stored"))
-        else:
-            storable.append(document)
-    return storable, tuple(too_large)
-
-
-def _size(document: Document) -> int:
-    """Return the stored size in bytes; 0 for what is certainly small, which is nearly everything."""
-    files = document["files"] or ()
-    longest = sum(len(text) for file in files for text in file.values() if isinstance(text, str))
-    return len(bson.encode(document)) if longest * 4 + len(files) * 300 > MAX_DOCUMENT_BYTES // 2 else 0
-
-
-def _without_patch(file: Document) -> Document:
-    kept = {name: value for name, value in file.items() if name != "patch"}
-    return kept if "patch" not in file else kept | {"patch_truncated": True}
-
-
-def _refused(document: Document, reason: str) -> RejectedRecord:
-    content = orjson.dumps({name: value for name, value in document.items() if name != "files"})
-    return RejectedRecord(document["_id"], reason, content[:MAX_RAW_CHARACTERS].decode(errors="ignore"))
+def _refusals(documents: list[Document], failed: list[Document]) -> list[RejectedRecord]:
+    return [refused(documents[one["index"]], f"MongoDB refused it: {one['errmsg']}") for one in failed]
 
 
 def _storable(text: str) -> str:
