@@ -5,34 +5,28 @@ import stat
 import urllib.request
 from collections.abc import Iterator
 
-import boto3
 import pytest
 
 from sentinel.errors import NotFoundError, PermissionDeniedError, SettingsError, UnavailableError
 from sentinel.object_store import FolderStore, ObjectStore, open_object_store
 from sentinel.settings import ObjectStoreSettings
+from tests.s3_server import s3_client, s3_server
 
 PART_BYTES = 9 * 2**20  # above boto3's threshold of 8 MiB, so that it is sent in parts
 
 
 @pytest.fixture(scope="module")
 def s3_endpoint() -> Iterator[str]:
-    """Run moto's server, which speaks S3 over HTTP."""
-    server = pytest.importorskip("moto.server", reason="moto[server] is not installed").ThreadedMotoServer(
-        "127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    """Run a server that speaks S3."""
+    with s3_server() as endpoint:
+        yield endpoint
 
 
 @pytest.fixture
 def bucket_settings(s3_endpoint) -> ObjectStoreSettings:
     """Return the settings of an empty bucket."""
     urllib.request.urlopen(urllib.request.Request(f"{s3_endpoint}/moto-api/reset", method="POST"), timeout=10).close()
-    client = boto3.client("s3", endpoint_url=s3_endpoint, region_name="us-east-1", aws_access_key_id="key",
-                          aws_secret_access_key="secret")
-    client.create_bucket(Bucket="bucket")
+    s3_client(s3_endpoint).create_bucket(Bucket="bucket")
     return ObjectStoreSettings(object_store_uri="s3://bucket/some/prefix", s3_endpoint=s3_endpoint,
                                s3_access_key="key", s3_secret_key="secret", s3_encryption="AES256")
 
@@ -119,9 +113,7 @@ def test_file_in_the_place_of_a_folder_is_to_be_mended(tmp_path):
 def test_objects_are_encrypted_as_asked_and_below_the_prefix(bucket_settings, s3_endpoint):
     open_object_store(bucket_settings).put_bytes("features/x", b"content")
 
-    client = boto3.client("s3", endpoint_url=s3_endpoint, region_name="us-east-1", aws_access_key_id="key",
-                          aws_secret_access_key="secret")
-    assert "AES256" == client.head_object(Bucket="bucket", Key="some/prefix/features/x")["ServerSideEncryption"]
+    assert "AES256" == s3_client(s3_endpoint).head_object(Bucket="bucket", Key="some/prefix/features/x")["ServerSideEncryption"]
 
 
 def test_absent_bucket_is_to_be_mended(bucket_settings, tmp_path):
