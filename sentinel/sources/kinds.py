@@ -35,8 +35,9 @@ def open_source(uri: str, settings: Any) -> Iterator[Source]:
         with open_git_history(Path(name), settings) as source:
             yield source
     elif kind == "github" and name:
-        from sentinel.sources.github import open_github
-        with open_github(_checked_repository(uri, name), settings) as source:
+        from sentinel.sources.github.connection import open_connection
+        repository = _checked_repository(uri, name)
+        with open_connection(settings) as github, github.open_source(repository) as source:
             yield source
     elif kind == "simulated" and colon and not name:
         from sentinel.sources.simulated import open_simulated

@@ -2,21 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from pydantic import SecretStr
 
 from sentinel.logs import get_logger
 from sentinel.sources.github.client import Clock, open_client
 from sentinel.sources.github.source import GitHubSource
-
-
-@contextmanager
-def open_github(repository: str, settings: Any) -> Iterator[GitHubSource]:
-    """Open one repository with the access and the budget of the settings of data_fetch."""
-    with open_github_at(settings.github_api_url, settings.github_token, settings.github_budget_seconds, [repository],
-                        f"github:{repository}") as source:
-        yield source
 
 
 @contextmanager

@@ -13,7 +13,9 @@ from sentinel.logs import get_logger
 
 JWT_LIFE = timedelta(minutes=9)  # GitHub takes at most 10
 CLOCK_SKEW = timedelta(seconds=60)  # as GitHub advises
-RENEW_BEFORE = timedelta(minutes=5)  # longer than any request takes, its tries included
+RENEW_BEFORE = timedelta(minutes=5)  # longer than any request takes
+NEW_FOR = timedelta(minutes=1)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 NO_ACCESS = ("GitHub's GraphQL API wants a token even for public repositories: make a fine-grained one that may read "
              "pull requests, and set GITHUB_TOKEN; or set the three settings SENTINEL_GITHUB_APP_...")
 
@@ -73,36 +75,36 @@ class AppAccess:
     ask: Callable[[str, str], Mapping[str, Any]]
     now: Callable[[], datetime]
     _token: str = field(default="", repr=False)
-    _ends_at: datetime = datetime.min.replace(tzinfo=UTC)
+    _received_at: datetime = LONG_AGO
+    _ends_at: datetime = LONG_AGO
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def token(self) -> str:
         """Return the installation's token, a new one when the last one is about to end."""
         with self._lock:
-            if self.now() >= self._ends_at - RENEW_BEFORE:
+            if not self._token or self.now() >= self._ends_at - RENEW_BEFORE:
                 self._ask_for_token()
             return self._token
 
     def renew(self, refused: str) -> bool:
-        """Let the next request ask for a new token, once; a fresh one that is refused stays refused."""
+        """Let the next request ask for a new token; one that is refused when it is new stays refused."""
         with self._lock:
-            if self._token == refused:
-                if self.now() > self._ends_at - timedelta(minutes=55):
-                    self._ends_at = self.now()
-                    return True
+            if self._token == refused and self.now() - self._received_at < NEW_FOR:
                 return False
+            if self._token == refused:
+                self._token = ""
             return True
 
     def _ask_for_token(self) -> None:
         answer = self.ask(f"/app/installations/{self.key.installation_id}/access_tokens", self._jwt())
         try:
-            self._token, ends_at = str(answer["token"]), datetime.fromisoformat(answer["expires_at"])
+            self._ends_at = datetime.fromisoformat(answer["expires_at"]).astimezone(UTC)
+            self._token, self._received_at = str(answer["token"]), self.now()
         except (KeyError, TypeError, ValueError) as error:
-            raise PermissionDeniedError("GitHub's answer to the App's request for a token holds none; check "
-                                        "SENTINEL_GITHUB_API_URL") from error
-        self._ends_at = ends_at.astimezone(UTC)
-        permissions = answer.get("permissions")
-        get_logger().info("github.app_token_received", ends_at=self._ends_at.isoformat(), permissions=permissions)
+            raise PermissionDeniedError("GitHub's answer to the App's request for a token holds none; check that "
+                                        "SENTINEL_GITHUB_API_URL is the API of a GitHub") from error
+        get_logger().info("github.app_token_received", ends_at=self._ends_at.isoformat(),
+                          permissions=answer.get("permissions"))
 
     def _jwt(self) -> str:
         """Sign who we are, for a few minutes."""
@@ -112,7 +114,7 @@ class AppAccess:
                   "iss": self.key.app_id}
         try:
             return jwt.encode(claims, self.key.private_key.get_secret_value(), algorithm="RS256")
-        except (ValueError, TypeError, jwt.PyJWTError):
+        except (ValueError, TypeError, AttributeError, jwt.PyJWTError):  # AttributeError: a public key
             # The library's text may show parts of the key.
             raise SettingsError("SENTINEL_GITHUB_APP_PRIVATE_KEY is no RSA private key; expected the PEM text that "
                                 "GitHub gave for the App, with its line breaks") from None

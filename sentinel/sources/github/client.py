@@ -16,16 +16,18 @@ import httpx2
 import orjson
 from pydantic import SecretStr
 
-from sentinel.errors import PermissionDeniedError, SettingsError, UnavailableError
+from sentinel.errors import SettingsError, UnavailableError
 from sentinel.logs import get_logger
+from sentinel.sources.github.access import Access, AppAccess, AppKey, TokenAccess
 from sentinel.sources.github.limits import (
-    SECONDARY_WAIT_SECONDS, HttpAnswer, OverloadedError, check_errors, check_status, find_wait,
+    SECONDARY_WAIT_SECONDS, HttpAnswer, OverloadedError, check_app_status, check_errors, check_status, find_wait,
 )
 
 CONNECT_SECONDS, SILENCE_SECONDS = 5.0, 15.0  # GitHub gives up after 10 s
 ANSWER_SECONDS = 30.0  # for a whole answer, however slowly it drips
 LARGEST_ANSWER_BYTES = 67_108_864
 SECONDARY_TRIES = 5
+TRIES_AS_APP = 6
 FIRST_BACK_OFF_SECONDS, LONGEST_BACK_OFF_SECONDS = 1.0, 60.0
 MAX_REDIRECTS = 5
 NEXT_LINK = re.compile(r'<([^>]+)>[^,]*;\s*rel="next"')
@@ -93,6 +95,7 @@ class GitHubClient:
     graphql_url: str
     clock: Clock
     deadline: float  # of the monotonic clock
+    access: Access
     counts: RequestCounts = field(default_factory=RequestCounts)
     _closed_until: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -122,12 +125,28 @@ class GitHubClient:
             link = NEXT_LINK.search(answer.headers.get("link", ""))
             url = None if link is None else self._same_origin(url, link[1])
 
+    def ask_as_app(self, path: str, jwt: str) -> Mapping[str, Any]:
+        """Ask for a token of a GitHub App; raises what a person has to mend, or UnavailableError."""
+        what = "a token of the GitHub App"
+        for failures in range(1, TRIES_AS_APP + 1):
+            try:
+                answer = self._send("POST", f"{self.api_url}{path}", b"", what, jwt)
+                wait = find_wait(answer, self.clock.now())
+                if wait is None:
+                    check_app_status(answer)
+                    return dict(_parse(answer, what))
+                self._wait(f"GitHub's {wait.reason}", wait.seconds or SECONDARY_WAIT_SECONDS)
+            except OverloadedError as error:
+                self.back_off(failures, error)
+        raise UnavailableError(f"could not get {what} in {TRIES_AS_APP} tries; run it again later")
+
     def back_off(self, failures: int, error: OverloadedError) -> None:
         """Wait before the next try, at random, longer after each failure, up to a minute.
 
         Raises UnavailableError when the budget is spent.
         """
-        self.counts.failures += 1
+        with self._lock:
+            self.counts.failures += 1
         longest = min(LONGEST_BACK_OFF_SECONDS, FIRST_BACK_OFF_SECONDS * 2.0 ** min(failures - 1, 10))
         self._wait(str(error), random.uniform(0.1, longest))
 
@@ -154,7 +173,10 @@ class GitHubClient:
         waits_without_hint = 0
         while True:
             self._pass_gate()
-            answer = self._send(method, url, body, what)
+            token = self.access.token()
+            answer = self._send(method, url, body, what, token)
+            if answer.status == 401 and self.access.renew(token):
+                continue
             wait = find_wait(answer, self.clock.now())
             if wait is None:
                 if not (method == "GET" and answer.status in (301, 302, 307, 308)):
@@ -169,12 +191,14 @@ class GitHubClient:
                 seconds = SECONDARY_WAIT_SECONDS * 2.0 ** (waits_without_hint - 1)
             self._wait(f"GitHub's {wait.reason}", seconds + random.uniform(0, 0.5))
 
-    def _send(self, method: str, url: str, body: bytes | None, what: str) -> HttpAnswer:
+    def _send(self, method: str, url: str, body: bytes | None, what: str, token: str) -> HttpAnswer:
         """Send one request and read its whole answer, to a deadline and up to a size."""
-        self.counts.requests += 1
+        with self._lock:
+            self.counts.requests += 1
         give_up_at = self.clock.monotonic() + ANSWER_SECONDS
         try:
-            with self.http.stream(method, url, content=body) as response:
+            authorization = {"Authorization": f"Bearer {token}"}
+            with self.http.stream(method, url, content=body, headers=authorization) as response:
                 chunks, size = [], 0
                 for chunk in response.iter_bytes():
                     chunks.append(chunk)
@@ -213,47 +237,39 @@ class GitHubClient:
 
     def _count_points(self, rate_limit: Any) -> None:
         if isinstance(rate_limit, dict):
-            self.counts.points += int(rate_limit.get("cost") or 0)
-            self.counts.points_left = rate_limit.get("remaining")
+            with self._lock:
+                self.counts.points += int(rate_limit.get("cost") or 0)
+                self.counts.points_left = rate_limit.get("remaining")
 
 
 @contextmanager
-def open_client(api_url: str, token: SecretStr | None, budget_seconds: float,
-                clock: Clock | None = None) -> Iterator[GitHubClient]:
-    """Make a client of the API at `api_url`; nothing is asked yet.
+def open_client(api_url: str, token: SecretStr | None, budget_seconds: float, clock: Clock | None = None,
+                app_key: AppKey | None = None) -> Iterator[GitHubClient]:
+    """Make a client of the API at `api_url`, for the App if there is one; nothing is asked yet.
 
-    Raises PermissionDeniedError without a token: GitHub's GraphQL wants one even for public repositories.
+    Raises PermissionDeniedError without any access: GitHub's GraphQL wants it even for public repositories.
     """
     url, clock = api_url.rstrip("/"), clock or SystemClock()
     headers = {
-        "Authorization": f"Bearer {_checked_token(token)}", "User-Agent": "sentinel-pull-requests",
-        "Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28",
-        "Content-Type": "application/json",
+        "User-Agent": "sentinel-pull-requests", "Accept": "application/vnd.github+json",
+        "X-GitHub-Api-Version": "2022-11-28", "Content-Type": "application/json",
     }
     is_local = urlsplit(url).hostname in LOOPBACK
     is_encrypted = not url.startswith("http:")
     if not is_encrypted and not is_local:
         get_logger().warning("github.unencrypted", host=urlsplit(url).hostname)
+    access: Access = (TokenAccess(token) if app_key is None else
+                      AppAccess(app_key, lambda path, jwt: client.ask_as_app(path, jwt), clock.now))
     timeout = httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
     # Certificates take 0.1 s to load, and no redirect leads from http to https: links keep to the origin.
     with httpx2.Client(headers=headers, timeout=timeout, trust_env=not is_local, verify=is_encrypted) as http:
-        yield GitHubClient(http, url, _graphql_url(url), clock, clock.monotonic() + budget_seconds)
+        client = GitHubClient(http, url, _graphql_url(url), clock, clock.monotonic() + budget_seconds, access)
+        yield client
 
 
 def _graphql_url(api_url: str) -> str:
     """Return the address of GraphQL; GitHub Enterprise Server has it beside its REST API."""
     return f"{api_url.removesuffix('/v3')}/graphql" if api_url.endswith("/api/v3") else f"{api_url}/graphql"
-
-
-def _checked_token(token: SecretStr | None) -> str:
-    value = "" if token is None else token.get_secret_value().strip()
-    if not value:
-        raise PermissionDeniedError("GitHub's GraphQL API wants a token even for public repositories: make a "
-                                    "fine-grained one that may read pull requests, and set GITHUB_TOKEN")
-    if not value.isascii() or not value.isprintable() or " " in value:
-        raise PermissionDeniedError(
-            "GITHUB_TOKEN holds characters that no token has (it is not shown here); set it anew")
-    return value
 
 
 def _parse(answer: HttpAnswer, what: str) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sentinel.errors import NotFoundError, UnavailableError
 from sentinel.logs import get_logger
+from sentinel.sources.github.access import AppKey
 from sentinel.sources.github.client import GitHubClient, open_client
 from sentinel.sources.github.limits import OverloadedError
 from sentinel.sources.github.source import GitHubSource
@@ -52,7 +53,10 @@ class GitHubConnection:
 @contextmanager
 def open_connection(settings: Any) -> Iterator[GitHubConnection]:
     """Connect with the access and the budget of the settings of data_fetch; log what was asked at the end."""
-    with open_client(settings.github_api_url, settings.github_token, settings.github_budget_seconds) as client:
+    app_key = None if settings.github_app_private_key is None else AppKey(
+        settings.github_app_id, settings.github_app_private_key, settings.github_app_installation_id)
+    with open_client(settings.github_api_url, settings.github_token, settings.github_budget_seconds,
+                     app_key=app_key) as client:
         try:
             yield GitHubConnection(client)
         finally:

@@ -105,6 +105,21 @@ def check_status(answer: HttpAnswer, what: str) -> None:
                         "of a GitHub, such as https://api.github.com or https://HOST/api/v3")
 
 
+def check_app_status(answer: HttpAnswer) -> None:
+    """Raise what the answer to an App that asks for a token means; 201 is a token."""
+    seen = f"GitHub answered {answer.status} to the App that asks for a token: {answer.text}"
+    if answer.status == 401:
+        raise PermissionDeniedError(f"{seen}; check that SENTINEL_GITHUB_APP_PRIVATE_KEY belongs to "
+                                    "SENTINEL_GITHUB_APP_ID, and that this machine's clock is right")
+    if answer.status == 404:
+        raise PermissionDeniedError(f"{seen}; check SENTINEL_GITHUB_APP_INSTALLATION_ID: the App is not, or no longer, "
+                                    "installed there")
+    if answer.status == 403:
+        raise PermissionDeniedError(f"{seen}; the installation may be suspended: let an owner resume it")
+    if answer.status != 201:
+        check_status(answer, "a token of the GitHub App")
+
+
 def check_errors(errors: list[Mapping[str, Any]], what: str) -> None:
     """Raise what the errors of a GraphQL answer mean when they spoil the whole page."""
     for error in errors:

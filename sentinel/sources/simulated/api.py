@@ -1,5 +1,6 @@
 """The simulated GitHub behind its HTTP: repositories, and the answers to the requests that we use."""
 
+import hmac
 import threading
 import time
 from collections import Counter
@@ -13,6 +14,7 @@ import orjson
 from sentinel.sources.simulated.answers import (
     MAX_PAGE, decode_cursor, encode_cursor, graphql_error, to_files_page, to_node, to_rest_file, to_rest_pull_request,
 )
+from sentinel.sources.simulated.app import SimulatedApp
 from sentinel.sources.simulated.faults import FaultPlan
 from sentinel.sources.simulated.history import SimulatedRepository
 
@@ -38,6 +40,7 @@ class SimulatedGitHub:
         """Serve `repositories` to those who hold `token`."""
         self.repositories = {repository.name: repository for repository in repositories}
         self.token, self.plan = token, plan
+        self.app: SimulatedApp | None = None
         self.renamed: dict[str, str] = {}  # new names by old ones
         self.hidden: set[str] = set()  # repositories that the token may not see
         self.requests: Counter[str] = Counter()  # by operation or kind of path
@@ -52,6 +55,11 @@ class SimulatedGitHub:
         repository.name = new
         self.repositories[new] = repository
         self.renamed[old] = new
+
+    def lets_in(self, token: str) -> bool:
+        """Tell whether a token is one of ours."""
+        is_known = hmac.compare_digest(token.encode(), self.token.encode())
+        return is_known or self.app is not None and self.app.knows(token)
 
     def begin_request(self) -> int:
         """Count a request and return its number, from 1."""
@@ -158,6 +166,8 @@ class SimulatedGitHub:
 
     def _rest(self, path: str, query: Mapping[str, str], origin: str) -> Answer:
         parts = path.strip("/").split("/")
+        if parts[:1] in (["orgs"], ["users"]) and parts[2:] == ["repos"]:
+            return self._repositories_of(parts[1], query, origin + path)
         if len(parts) < 3 or parts[0] != "repos":
             return to_answer({"message": "Not Found", "status": "404"}, 404)
         old = f"{parts[1]}/{parts[2]}"
@@ -168,6 +178,13 @@ class SimulatedGitHub:
         if repository is None:
             return to_answer({"message": "Not Found", "status": "404"}, 404)
         return self._rest_of(repository, parts[3:], query, origin)
+
+    def _repositories_of(self, owner: str, query: Mapping[str, str], url: str) -> Answer:
+        names = sorted(name for name in self.repositories if name.startswith(f"{owner}/") and name not in self.hidden)
+        if not names:
+            return to_answer({"message": "Not Found", "status": "404"}, 404)
+        found = [{"full_name": name, "has_pull_requests": True} for name in _page_of(names, query)]
+        return _linked(found, len(names), query, url)
 
     def _rest_of(self, repository: SimulatedRepository, parts: list[str], query: Mapping[str, str],
                  origin: str) -> Answer:

@@ -1,6 +1,5 @@
 """The HTTP server of the simulated GitHub: keep-alive, threads, and failures by plan."""
 
-import hmac
 import socket
 import struct
 import threading
@@ -82,8 +81,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: bytes) -> Answer:
         github = self.server.github
-        given = self.headers.get("Authorization", "")
-        if not hmac.compare_digest(given.partition(" ")[2].encode(), github.token.encode()):
+        token = self.headers.get("Authorization", "").partition(" ")[2]
+        if github.app is not None and self.path.startswith("/app/"):
+            return to_answer(*github.app.give_token(self.path, token))
+        if not github.lets_in(token):
             return to_answer({"message": "Bad credentials", "status": "401"}, 401)
         return github.answer(self.command, self.path, body, f"http://{self.headers.get('Host')}")
 
