@@ -113,7 +113,8 @@ def test_file_in_the_place_of_a_folder_is_to_be_mended(tmp_path):
 def test_objects_are_encrypted_as_asked_and_below_the_prefix(bucket_settings, s3_endpoint):
     open_object_store(bucket_settings).put_bytes("features/x", b"content")
 
-    assert "AES256" == s3_client(s3_endpoint).head_object(Bucket="bucket", Key="some/prefix/features/x")["ServerSideEncryption"]
+    stored = s3_client(s3_endpoint).head_object(Bucket="bucket", Key="some/prefix/features/x")
+    assert "AES256" == stored["ServerSideEncryption"]
 
 
 def test_absent_bucket_is_to_be_mended(bucket_settings, tmp_path):
