@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -10,13 +11,13 @@ from flask import Flask, Response, g, request
 from model_serving.load import Load
 from model_serving.metrics import Metrics
 from model_serving.problems import ProblemError, register_problems
+from model_serving.request_log import RequestLog
 from model_serving.routes.operations import check_token, operations_routes
 from model_serving.routes.pages import page_routes
 from model_serving.routes.ranking import ranking_routes
 from model_serving.routes.scoring import scoring_routes
 from model_serving.scorer import Scorer
 from model_serving.settings import ServingSettings
-from sentinel.logs import get_logger
 
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 SAFETY_HEADERS = {
@@ -34,9 +35,9 @@ QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})  # probes would dr
 def create_app(scorer: Scorer, settings: ServingSettings, metrics: Metrics | None = None,
                load: Load | None = None) -> Flask:
     """Return the application that answers from `scorer`; `load` tells when there is too much to do."""
-    app = Flask("model_serving")
+    app = _Application("model_serving")
     metrics, load = metrics or Metrics(), load or Load()
-    log = get_logger().bind(stage="model_serving")  # once: a worker's threads know nothing of the process
+    log = RequestLog()
     app.register_blueprint(scoring_routes(scorer, settings))
     app.register_blueprint(ranking_routes(scorer))
     app.register_blueprint(operations_routes(scorer, settings, metrics))
@@ -68,12 +69,19 @@ def create_app(scorer: Scorer, settings: ServingSettings, metrics: Metrics | Non
     return app
 
 
-def _tell(log: Any, metrics: Metrics, response: Response) -> None:
+class _Application(Flask):
+    """Flask without its question, at every call of ours, whether that is a coroutine: none is."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as it is."""
+        return func
+
+
+def _tell(log: RequestLog, metrics: Metrics, response: Response) -> None:
     """Count and log one request under its route, never under its path: paths are without bound."""
     route = request.url_rule.rule if request.url_rule else "unknown"
     method = request.method if request.method in ("GET", "HEAD", "POST", "OPTIONS") else "other"
     seconds = time.perf_counter() - g.started
     metrics.count(route, method, response.status_code, seconds)
     if route not in QUIET_ROUTES or response.status_code >= 500:
-        log.info("model_serving.request", route=route, method=method, status=response.status_code,
-                 milliseconds=round(seconds * 1000, 3), request_id=g.request_id)
+        log.write(route, method, response.status_code, seconds, g.request_id)

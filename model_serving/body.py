@@ -1,6 +1,7 @@
 """Read a request's body within limits of size, time, depth and form."""
 
 import json
+import math
 import time
 import zlib
 from collections.abc import Iterator
@@ -60,19 +61,27 @@ def parse_json(body: bytes) -> Any:
 
 def _received(request: Request, seconds: float) -> Iterator[bytes]:
     """Yield what arrives; only the time spent waiting for the client counts."""
-    while True:
+    left, missing = seconds, request.content_length or math.inf  # chunked bodies do not tell their length
+    while missing > 0:
         started = time.monotonic()
-        with Timeout(seconds, _too_slow(seconds)):
-            try:
-                piece = request.stream.read(CHUNK_BYTES)
-            except RequestEntityTooLarge:
-                raise too_large(request.max_content_length or 0) from None
-            except ClientDisconnected:
-                raise ProblemError(400, "The body is cut short", "body: the client closed early", "body") from None
+        waiting = Timeout.start_new(left)
+        try:
+            piece = request.stream.read(CHUNK_BYTES)
+        except Timeout as late:
+            if late is not waiting:
+                raise
+            raise _too_slow(seconds) from None
+        except RequestEntityTooLarge:
+            raise too_large(request.max_content_length or 0) from None
+        except ClientDisconnected:
+            raise ProblemError(400, "The body is cut short", "body: the client closed early", "body") from None
+        finally:
+            waiting.close()
         if not piece:
             return
         yield piece
-        seconds = max(0.001, seconds - (time.monotonic() - started))
+        left = max(0.001, left - (time.monotonic() - started))
+        missing -= len(piece)
 
 
 def _too_slow(seconds: float) -> ProblemError:
