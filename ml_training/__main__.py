@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ml_training.settings import MlTrainingSettings
+from ml_training.settings import MlTrainingSettings, ModelsSettings
 from sentinel.object_store import open_object_store
-from sentinel.settings import MlflowSettings, load_settings
+from sentinel.settings import load_settings
 from sentinel.stage import exit_with, run_stage
 
 
@@ -47,7 +47,8 @@ def _train() -> Mapping[str, Any]:
 
 
 def _look_after(arguments: argparse.Namespace) -> Mapping[str, Any]:
-    settings = load_settings(MlflowSettings)
+    settings = load_settings(ModelsSettings)
+    store = open_object_store(settings)
     from ml_training.models import describe_models, promote, roll_back
     from ml_training.registry import Registry
 
@@ -55,8 +56,8 @@ def _look_after(arguments: argparse.Namespace) -> Mapping[str, Any]:
     if arguments.task == "models":
         return {"models": describe_models(registry)}
     if arguments.task == "promote":
-        return promote(registry, arguments.number, arguments.who, arguments.why, datetime.now(UTC))
-    return roll_back(registry, arguments.who, arguments.why, datetime.now(UTC))
+        return promote(registry, store, arguments.number, arguments.who, arguments.why, datetime.now(UTC))
+    return roll_back(registry, store, arguments.who, arguments.why, datetime.now(UTC))
 
 
 if __name__ == "__main__":

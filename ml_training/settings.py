@@ -54,7 +54,11 @@ def table_hyperparameters(**changes: Any) -> Hyperparameters:
     return default_hyperparameters(**{**chosen, **changes})
 
 
-class MlTrainingSettings(MlflowSettings, ObjectStoreSettings, Hyperparameters):
+class ModelsSettings(MlflowSettings, ObjectStoreSettings):
+    """What listing, promoting and rolling back read from the environment."""
+
+
+class MlTrainingSettings(ModelsSettings, Hyperparameters):
     """What `python -m ml_training` reads from the environment."""
 
     @property

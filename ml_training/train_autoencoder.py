@@ -16,17 +16,18 @@ from ml_training.dataset import Dataset, check_fingerprint, read_dataset
 from ml_training.detector import AutoencoderDetector
 from ml_training.gate import Comparison, compare_on_later_rows
 from ml_training.model_folder import write_model_folder
-from ml_training.models import crown
+from ml_training.models import PROMOTED_BY, crown
 from ml_training.plots import draw_plots
 from ml_training.registry import CHALLENGER, CHAMPION, RegisteredModel, Registry
 from ml_training.settings import Hyperparameters
 from ml_training.splits import rows_of, split_in_time
-from ml_training.verdict_table import verdicts_name, write_verdicts
+from ml_training.verdict_table import judged_features_run, write_verdicts
 from sentinel.features import CATALOGUE, feature_fingerprint
 from sentinel.logs import Progress, get_logger
 from sentinel.model import AnomalyModel
 from sentinel.object_store import ObjectStore
 from sentinel.provenance import Provenance, find_latest_run
+from sentinel.verdict_files import point_to_champion
 
 STAGE = "ml_training"
 IN_NATS = np.array([feature.is_surprise for feature in CATALOGUE])
@@ -38,24 +39,40 @@ def train_autoencoder(settings: Hyperparameters, store: ObjectStore, registry: R
     provenance = find_latest_run(store)
     check_fingerprint(provenance, feature_fingerprint())
     trained = find_trained(registry, provenance, settings)
-    if trained is not None and verdicts_name(trained.model_version) in store.names("verdicts/"):
-        return {"trained": False, "reason": "these features were trained with these settings already",
-                "model_version": trained.model_version, "features_run_id": provenance.run_id}
+    champion = registry.find(CHAMPION)
+    if trained is not None:
+        return _finish_earlier_run(store, registry, provenance, settings, trained, champion)
     dataset = read_dataset(store, provenance)
     splits = split_in_time(dataset.repositories, settings.validation_share, settings.test_share)
-    if trained is not None:
-        model = load_registered(registry, trained)
-        n_unusual = write_verdicts(store, model, dataset, splits)
-        return {"trained": False, "reason": "only the verdicts were missing", "model_version": model.version,
-                "n_rows": len(dataset), "n_unusual": n_unusual}
     return _train(settings, store, registry, dataset, splits, now or datetime.now(UTC))
 
 
 def find_trained(registry: Registry, provenance: Provenance, settings: Hyperparameters) -> RegisteredModel | None:
-    """Return the champion or challenger that these features and settings already gave."""
+    """Return the model that these features and settings already gave.
+
+    One that was rolled back counts: training it again would undo the rollback.
+    """
     wanted = {"features_run_id": provenance.run_id, "settings_hash": hash_of(settings)}
     return next((model for model in registry.versions()
-                 if model.aliases and wanted.items() <= model.tags.items()), None)
+                 if (model.aliases or PROMOTED_BY in model.tags) and wanted.items() <= model.tags.items()), None)
+
+
+def _finish_earlier_run(store: ObjectStore, registry: Registry, provenance: Provenance, settings: Hyperparameters,
+                        trained: RegisteredModel, champion: RegisteredModel | None) -> Mapping[str, Any]:
+    """Write the verdicts that an earlier run, a promotion or a rollback left missing or old."""
+    facts = {"trained": False, "model_version": trained.model_version, "features_run_id": provenance.run_id}
+    if champion is not None:
+        point_to_champion(store, champion.model_version)
+    stale = [model for model in (trained, champion)
+             if model is not None and judged_features_run(store, model.model_version) != provenance.run_id
+             and model.tags.get("feature_fingerprint") == provenance.feature_fingerprint]
+    if not stale:
+        return {**facts, "reason": "these features were trained with these settings already"}
+    dataset = read_dataset(store, provenance)
+    splits = split_in_time(dataset.repositories, settings.validation_share, settings.test_share)
+    for model in stale:
+        write_verdicts(store, load_registered(registry, model), dataset, splits)
+    return {**facts, "reason": "only verdicts were missing", "n_rows": len(dataset)}
 
 
 def load_registered(registry: Registry, registered: RegisteredModel) -> AnomalyModel:
@@ -94,7 +111,10 @@ def _train(settings: Hyperparameters, store: ObjectStore, registry: Registry, da
         model = AnomalyModel.from_bytes(assembled.content)
         get_logger().info("ml_training.model_fitted", model_version=version, steps=detector.epochs_[-1].step,
                           threshold=model.threshold, bytes=len(assembled.content))
-        comparison = _compare(registry, model, dataset, splits, settings)
+        champion = registry.find(CHAMPION)
+        champion_model = load_registered(registry, champion) if champion else None
+        test = rows_of(splits, "test", dataset.warm_up)
+        comparison = compare_on_later_rows(model, champion_model, dataset.X[test], dataset.repositories[test], settings)
         _log_run(registry, run_id, detector, assembled, dataset, splits, comparison, now)
         tags |= {"model_version": version, "sha256": hashlib.sha256(assembled.content).hexdigest(),
                  "gate": comparison.reason}
@@ -103,8 +123,9 @@ def _train(settings: Hyperparameters, store: ObjectStore, registry: Registry, da
         n_unusual = write_verdicts(store, model, dataset, splits)
         alias = CHAMPION if comparison.passes else CHALLENGER
         if comparison.passes:
-            crown(registry, registered, registry.find(CHAMPION), "the gate", comparison.reason, now)
+            crown(registry, store, registered, champion, "the gate", comparison.reason, now)
         else:
+            _renew_champions_verdicts(store, champion_model, dataset, splits)
             registry.set_alias(alias, registered.number)
     return {"trained": True, "model_version": version, "registry_version": registered.number, "alias": alias,
             "gate": comparison.reason, "features_run_id": provenance.run_id, "n_rows": len(dataset),
@@ -112,12 +133,12 @@ def _train(settings: Hyperparameters, store: ObjectStore, registry: Registry, da
             "threshold": model.threshold, "feature_fingerprint": provenance.feature_fingerprint}
 
 
-def _compare(registry: Registry, model: AnomalyModel, dataset: Dataset, splits: NDArray[np.str_],
-             settings: Hyperparameters) -> Comparison:
-    registered = registry.find(CHAMPION)
-    champion = load_registered(registry, registered) if registered else None
-    test = rows_of(splits, "test", dataset.warm_up)
-    return compare_on_later_rows(model, champion, dataset.X[test], dataset.repositories[test], settings)
+def _renew_champions_verdicts(store: ObjectStore, champion: AnomalyModel | None, dataset: Dataset,
+                              splits: NDArray[np.str_]) -> None:
+    """Let the champion, which stays, judge the new features: what people read is its list."""
+    if champion is not None and champion.feature_fingerprint == dataset.provenance.feature_fingerprint:
+        write_verdicts(store, champion, dataset, splits)
+        point_to_champion(store, champion.version)
 
 
 def _log_run(registry: Registry, run_id: str, detector: AutoencoderDetector, assembled: AssembledModel,

@@ -169,9 +169,9 @@ def score(file: BinaryIO, url: str | None, as_json: bool, folder: Path) -> None:
 def _verdicts(folder: Path) -> "Verdicts":
     from sentinel.command.data_folder import DataFolder
     from sentinel.command.stages import stage_environment
-    from sentinel.command.stored_verdicts import newest_verdicts
+    from sentinel.command.stored_verdicts import champions_verdicts
 
-    return newest_verdicts(stage_environment(DataFolder(folder), os.environ))
+    return champions_verdicts(stage_environment(DataFolder(folder), os.environ))
 
 
 def _console() -> "Console":

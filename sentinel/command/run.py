@@ -14,7 +14,7 @@ from sentinel.command.progress_display import opened_display
 from sentinel.command.ranked_list import print_ranked_list
 from sentinel.command.serving import serve
 from sentinel.command.stages import MONGODB, SERVE, batch_programs, stage_environment, stage_program
-from sentinel.command.stored_verdicts import newest_verdicts
+from sentinel.command.stored_verdicts import champions_verdicts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,7 +45,7 @@ def run(options: RunOptions, environment: Mapping[str, str], console: "Console")
     with locked(options.data), _mongodb(options.data, stage_environment(options.data, environment)) as given:
         with opened_display(console) as display:
             run_stages(batch_programs(options.sources, given), options.data, display)
-        verdicts = newest_verdicts(given)
+        verdicts = champions_verdicts(given)
         console.print(f"\n{len(verdicts):,} pull requests judged in {time.monotonic() - started:.1f} s; "
                       "the most unusual first\n", highlight=False)
         print_ranked_list(console, verdicts.top(LISTED))

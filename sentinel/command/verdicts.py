@@ -1,4 +1,4 @@
-"""The newest verdicts of ml_training, read for people."""
+"""The champion's verdicts, read for people."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,8 @@ import pyarrow.parquet
 
 from sentinel.errors import CorruptFileError, NotFoundError
 from sentinel.object_store import ObjectStore
+from sentinel.verdict_files import champion_version, verdicts_name, versions_with_verdicts
 
-VERDICTS, ENDING = "verdicts/", ".parquet"
 COLUMNS = (
     "repository", "number", "title", "author", "opened_at", "additions", "deletions", "changed_files", "split",
     "warm_up", "score", "percentile", "threshold", "is_unusual", "reasons",
@@ -108,13 +108,20 @@ class Verdicts:
         return table
 
 
-def read_newest_verdicts(store: ObjectStore) -> Verdicts:
-    """Read the verdicts of the newest model; raises NotFoundError where there are none yet."""
-    names = [name for name in store.names(VERDICTS) if name.endswith(ENDING)]
-    if not names:
+def read_champions_verdicts(store: ObjectStore) -> Verdicts:
+    """Read the champion's verdicts, or the newest where no champion is named.
+
+    Raises NotFoundError where there are none yet.
+    """
+    versions = versions_with_verdicts(store)
+    if not versions:
         raise NotFoundError(f"{store.uri}: no verdicts yet; begin with `sentinel run`, or name the folder "
                             "of an earlier run with --data DIR")
-    name = max(names, key=_natural_order)
+    version = champion_version(store) or max(versions, key=_natural_order)
+    if version not in versions:
+        raise NotFoundError(f"{store.uri}: no verdicts of the champion, model version {version}; `sentinel run` "
+                            f"writes them; there are some of: {', '.join(sorted(versions)[-5:])}")
+    name = verdicts_name(version)
     try:
         file = pyarrow.parquet.ParquetFile(BytesIO(store.get_bytes(name)))
         missing = [column for column in COLUMNS if column not in file.schema_arrow.names]
@@ -124,7 +131,7 @@ def read_newest_verdicts(store: ObjectStore) -> Verdicts:
                                "do `sentinel run` again") from error
     if missing:
         raise CorruptFileError(f"{store.uri}/{name}: no column {', '.join(missing)}; do `sentinel run` again")
-    return Verdicts(name.removeprefix(VERDICTS).removesuffix(ENDING), table)
+    return Verdicts(version, table)
 
 
 def to_reasons(reasons: Sequence[Mapping[str, Any]] | None) -> tuple[Reason, ...]:
@@ -136,6 +143,6 @@ def _to_verdict(row: Mapping[str, Any]) -> Verdict:
     return Verdict(**{**row, "reasons": to_reasons(row["reasons"])})
 
 
-def _natural_order(name: str) -> list[tuple[int, str]]:
+def _natural_order(version: str) -> list[tuple[int, str]]:
     """Order version 10 after version 9."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", version)]

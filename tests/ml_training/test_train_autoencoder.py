@@ -1,5 +1,6 @@
 """The job on a small run of features, with a real MLflow beside it."""
 
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
@@ -9,13 +10,17 @@ import pytest
 
 from ml_training.registry import CHALLENGER, CHAMPION, MODEL_FILE, Registry
 from ml_training.train_autoencoder import load_registered, train_autoencoder
-from ml_training.verdict_table import SCHEMA
+from ml_training.models import roll_back
+from ml_training.verdict_table import SCHEMA, judged_features_run
 from sentinel.errors import CorruptFileError, DataUnusableError, FingerprintError, NotFoundError, UnavailableError
 from sentinel.settings import MlflowSettings
+from sentinel.verdict_files import champion_version
 from tests.ml_training.small_features import make_rows, publish_features
 
 # MLflow's own, about SQLAlchemy; ours would name a module of ours.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:mlflow", "ignore::DeprecationWarning:alembic")
+
+FLAGS_LITTLE, FLAGS_TOO_MUCH = ({"threshold_rule": "alert_budget", "alert_budget": share} for share in (0.01, 0.4))
 
 
 @pytest.fixture
@@ -34,7 +39,8 @@ def test_first_model_becomes_champion_and_its_verdicts_are_written(features, sto
     table = read_verdicts(store, facts["model_version"])
     assert (CHAMPION, True) == (facts["alias"], facts["trained"])
     assert facts["model_version"] == champion.model_version == load_registered(registry, champion).version
-    assert SCHEMA == table.schema
+    assert SCHEMA.equals(table.schema)
+    assert facts["model_version"] == champion_version(store)
     assert 160 == len(table)
 
 
@@ -81,14 +87,37 @@ def test_missing_verdicts_are_written_without_training(features, store, registry
     assert before.equals(read_verdicts(store, first["model_version"]))
 
 
-def test_blind_model_stays_challenger(features, store, registry, settings):
-    champion = train_autoencoder(settings, store, registry)
+def test_model_that_flags_too_much_stays_challenger(features, store, registry, settings):
+    champion = train_autoencoder(settings.model_copy(update=FLAGS_LITTLE), store, registry)
 
-    blind = train_autoencoder(settings.model_copy(update={"ridge": 1e9, "seed": 1}), store, registry)
+    alarming = train_autoencoder(settings.model_copy(update=FLAGS_TOO_MUCH), store, registry)
 
-    assert CHALLENGER == blind["alias"]
-    assert "planted" in blind["gate"]
-    assert champion["model_version"] == registry.find(CHAMPION).model_version
+    assert CHALLENGER == alarming["alias"]
+    assert "flags" in alarming["gate"]
+    assert champion["model_version"] == registry.find(CHAMPION).model_version == champion_version(store)
+
+
+def test_champion_that_stays_judges_the_new_features(features, store, registry, settings):
+    champion = train_autoencoder(settings.model_copy(update=FLAGS_LITTLE), store, registry)["model_version"]
+    later = publish_features(store, make_rows(180), run_id="20260102T000000Z-later")
+
+    train_autoencoder(settings.model_copy(update=FLAGS_TOO_MUCH), store, registry)
+
+    assert 180 == len(read_verdicts(store, champion))
+    assert later.run_id == judged_features_run(store, champion)
+
+
+def test_rollback_stays_and_its_verdicts_become_fresh(features, store, registry, settings):
+    first = train_autoencoder(settings, store, registry)["model_version"]
+    later = publish_features(store, make_rows(180), run_id="20260102T000000Z-later")
+    train_autoencoder(settings, store, registry)
+    roll_back(registry, store, "ada", "too many alerts", datetime(2026, 1, 3, tzinfo=UTC))
+
+    facts = train_autoencoder(settings, store, registry)
+
+    assert not facts["trained"]
+    assert first == registry.find(CHAMPION).model_version == champion_version(store)
+    assert later.run_id == judged_features_run(store, first)
 
 
 def test_rows_of_later_splits_are_not_fitted(store, registry, settings):
