@@ -69,8 +69,10 @@ class AnomalyModel:
     def __init__(self, session: onnxruntime.InferenceSession, card: ModelCard) -> None:
         """Use a session whose shapes fit the card; `from_bytes` checks that."""
         self.card = card
+        self.usual_values = [card.usual_values[name] for name in card.feature_names]  # by column
+        self.usual_contributions = [card.usual_contributions[name] for name in card.feature_names]
         self._session = session
-        self._references = {name: np.asarray(scores, dtype=np.float64)
+        self._references = {name: (np.asarray(scores, dtype=np.float64), np.linspace(0, 100, len(scores)))
                             for name, scores in card.reference_scores.items()}
 
     @classmethod
@@ -147,9 +149,8 @@ class AnomalyModel:
 
         A repository that the model does not know is compared with all of them together.
         """
-        reference = self._references.get(repository, self._references[POOLED])
-        below = np.interp(score, reference, np.linspace(0, 100, len(reference)), left=0.0, right=100.0)
-        return float(below)
+        scores, places = self._references.get(repository) or self._references[POOLED]
+        return float(np.interp(score, scores, places, left=0.0, right=100.0))
 
 
 def _open_session(content: bytes) -> onnxruntime.InferenceSession:
@@ -183,6 +184,8 @@ def _read_card(session: onnxruntime.InferenceSession) -> ModelCard:
         raise CorruptFileError(f"model: seen format, input and outputs {seen}, expected {expected}; train anew")
     if POOLED not in card.reference_scores or not all(map(len, card.reference_scores.values())):
         raise CorruptFileError("model: no reference scores to compare with; train anew")
+    if not card.usual_values.keys() & card.usual_contributions.keys() >= set(card.feature_names):
+        raise CorruptFileError("model: not every feature has its usual values; train anew")
     return card
 
 
