@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from data_fetch.counts import FetchCounts
+from data_fetch.metrics import closing_counts
 from data_fetch.readers import Ended, read_in_turn, read_one
 from data_fetch.settings import DataFetchSettings
 from data_fetch.stopping import StoppedError, Stopping
@@ -23,13 +24,12 @@ def fetch_all(settings: DataFetchSettings) -> dict[str, Any]:
     DataUnusableError when more records were rejected than settings allow.
     """
     counts = FetchCounts()
-    with Stopping().listening() as stopping, open_pull_request_store(settings) as store:
-        store.prepare()
-        FetchRun(settings, store, stopping, counts).fetch(settings.all_sources)
-    facts = counts.facts()
-    get_logger().info("data_fetch.counted", **facts)
-    counts.check(settings.max_rejected_share)
-    return facts
+    with closing_counts(counts, settings.pushgateway_url):
+        with Stopping().listening() as stopping, open_pull_request_store(settings) as store:
+            store.prepare()
+            FetchRun(settings, store, stopping, counts).fetch(settings.all_sources)
+        counts.check(settings.max_rejected_share)
+    return counts.facts()
 
 
 @dataclass(slots=True)

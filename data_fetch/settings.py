@@ -52,6 +52,10 @@ class DataFetchSettings(MongoSettings):
     github_readers: int = Field(
         default=4, ge=1, le=16, description="how many repositories are asked for at once", examples=["8"],
     )
+    pushgateway_url: str | None = Field(
+        default=None, pattern=r"^https?://", description="Prometheus push gateway that gets the counts of each run",
+        examples=["http://pushgateway:9091"],
+    )
     git_patches: bool = Field(
         default=True, description="read the changed lines of git: sources, not only their counts", examples=["false"],
     )

@@ -46,7 +46,10 @@ def get_logger() -> structlog.stdlib.BoundLogger:
 
 
 class Progress:
-    """Tell how far a stage came, at most five times a second, as `STAGE.progress` events."""
+    """Tell how far a stage came, at most five times a second, as `STAGE.progress` events.
+
+    `rate` is what was done per second so far; `seconds_left` is null while the total is unknown.
+    """
 
     def __init__(self, stage: str, unit: str, total: int | None = None) -> None:
         """Begin at 0 of `total`; None where the total is unknown."""
@@ -54,6 +57,7 @@ class Progress:
         self.done = 0
         self._event = f"{stage}.progress"
         self._unit = unit
+        self._began_at = time.monotonic()
         self._told_at = 0.0
 
     def advance(self, count: int = 1) -> None:
@@ -62,7 +66,10 @@ class Progress:
         now = time.monotonic()
         if now - self._told_at >= PROGRESS_EVERY_SECONDS:
             self._told_at = now
-            get_logger().info(self._event, done=self.done, total=self.total, unit=self._unit)
+            rate = self.done / max(now - self._began_at, 1e-3)
+            left = None if self.total is None or not rate else round(max(0, self.total - self.done) / rate, 1)
+            get_logger().info(self._event, done=self.done, total=self.total, unit=self._unit, rate=round(rate, 1),
+                              seconds_left=left)
 
 
 def _to_json(event: object, **_: object) -> str:

@@ -61,12 +61,12 @@ def test_bug_in_a_reader_is_raised_where_pages_are_stored():
 
 
 def test_readers_end_when_nobody_takes_pages_any_more():
-    before = threading.active_count()
     taken = read_in_turn([reading(name, 1000) for name in "abcd"], 4)
     next(taken)
+    readers = [thread for thread in threading.enumerate() if thread.name.startswith("reader-")]
     taken.close()
-    for thread in threading.enumerate():
-        if thread.name.startswith("reader-"):
-            thread.join(5)
+    for thread in readers:
+        thread.join(5)
 
-    assert before == threading.active_count()
+    assert 4 == len(readers)
+    assert not any(thread.is_alive() for thread in readers)

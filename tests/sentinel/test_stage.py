@@ -78,4 +78,4 @@ def test_progress_is_told_at_most_five_times_a_second():
 
     told = [line for line in lines if line["event"] == "data_fetch.progress"]
     assert 1 <= len(told) <= 5
-    assert {"done", "total", "unit"} <= told[0].keys()
+    assert {"done", "total", "unit", "rate", "seconds_left"} <= told[0].keys()
