@@ -3,7 +3,8 @@
     python benchmarks/fetch_github.py [--latency-ms N] [--pull-requests N] [--pygithub-python PYTHON]
 
 The simulated GitHub runs as a process of its own, and so does each reader: requests are
-counted by the readers, peak memory is the reader's. PYTHON is an interpreter that has PyGithub.
+counted by the readers, peak memory is the reader's. Several repositories are read as
+data_fetch reads them, over one client. PYTHON is an interpreter that has PyGithub.
 """
 
 import argparse
@@ -11,17 +12,21 @@ import json
 import resource
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from pydantic import SecretStr
 
+from data_fetch.readers import read_in_turn
 from sentinel.sources.github import GitHubSource
 from sentinel.sources.github.client import open_client
+from sentinel.sources.page import Page
 
-REPOSITORY, TOKEN = "saltmarsh/harbour", "simulated"
+REPOSITORIES = ("saltmarsh/harbour", *(f"saltmarsh/harbour-{place}" for place in range(2, 9)))
+READERS = ("1 repository, without files", "1 repository, with files", "8 repositories, without files")
+TOKEN = "simulated"
 PYGITHUB = """
 import json, sys, time
 import github
@@ -51,7 +56,7 @@ def main() -> None:
         return
     print(f"{'reader':<34}{'pull requests/s':>16}{'requests/1,000':>16}{'peak MiB':>10}")
     with serving(given.pull_requests, given.latency_ms) as address:
-        for reader in ("1 connection, without files", "1 connection, with files", "8 connections, without files"):
+        for reader in READERS:
             command = [sys.executable, __file__, "--reader", reader, "--address", address]
             show(reader, json.loads(subprocess.run(command, check=True, capture_output=True).stdout.splitlines()[-1]))
         if given.pygithub_python:
@@ -59,29 +64,24 @@ def main() -> None:
             show("PyGithub, without files", json.loads(subprocess.run(command, check=True, capture_output=True).stdout))
 
 
+@dataclass
+class Reading:
+    """One repository that is read."""
+
+    pages: Iterator[Page]
+
+
 def measure(reader: str, address: str) -> dict[str, float]:
-    """Read everything once with each connection of `reader`."""
-    counts: list[tuple[int, int]] = []
-    threads = [threading.Thread(target=lambda: counts.append(read_all(address, "with files" in reader)))
-               for _ in range(int(reader.split()[0]))]
+    """Read the first repositories once, all at the same time."""
+    n_repositories, with_files = int(reader.split()[0]), "with files" in reader
     began = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return {
-        "read": sum(read for read, _ in counts), "requests": sum(requests for _, requests in counts),
-        "seconds": time.perf_counter() - began,
-        "mebibytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    }
-
-
-def read_all(address: str, with_files: bool) -> tuple[int, int]:
-    """Return how many pull requests came and how many requests that took."""
     with open_client(address, SecretStr(TOKEN), 3600) as client:
-        source = GitHubSource(client, [REPOSITORY], "benchmark:", with_files=with_files)
-        read = sum(len(page.records) for page in source.pages(lambda repository: None))
-        return read, client.counts.requests
+        readings = [Reading(GitHubSource(client, [name], "benchmark:", with_files=with_files).pages(lambda _: None))
+                    for name in REPOSITORIES[:n_repositories]]
+        pages = (page for _, page in read_in_turn(readings, n_repositories) if isinstance(page, Page))
+        read = sum(len(page.records) for page in pages)
+        return {"read": read, "requests": client.counts.requests, "seconds": time.perf_counter() - began,
+                "mebibytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
 def show(reader: str, found: dict[str, float]) -> None:
@@ -95,7 +95,7 @@ def show(reader: str, found: dict[str, float]) -> None:
 def serving(n_pull_requests: int, latency_ms: float) -> Iterator[str]:
     """Start the simulated GitHub as a process; yield its address."""
     command = [sys.executable, "-m", "sentinel.sources.simulated", "serve", "--pull-requests", str(n_pull_requests),
-               "--latency-ms", str(latency_ms), "--token", TOKEN]
+               "--repositories", str(len(REPOSITORIES)), "--latency-ms", str(latency_ms), "--token", TOKEN]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

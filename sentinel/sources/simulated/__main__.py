@@ -17,7 +17,9 @@ def main() -> int:
     arguments = _parser().parse_args()
     if arguments.task == "planted":
         return _print_planted()
-    counts = None if arguments.pull_requests is None else {"saltmarsh/harbour": arguments.pull_requests}
+    counts = None if arguments.pull_requests is None else dict.fromkeys(
+        ["saltmarsh/harbour", *(f"saltmarsh/harbour-{place}" for place in range(2, arguments.repositories + 1))],
+        arguments.pull_requests)
     github = make_simulated_github(arguments.token, FaultPlan(latency_seconds=arguments.latency_ms / 1000),
                                    pull_requests=counts)
     try:
@@ -47,7 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     one = tasks.add_parser("serve", help="serve a history on this machine")
     one.add_argument("--port", type=int, default=0, help="0 takes a free one")
     one.add_argument("--pull-requests", type=int, metavar="N",
-                     help=f"how many, in saltmarsh/harbour alone; by default {DEFAULT_PULL_REQUESTS}")
+                     help=f"how many in each repository; by default {DEFAULT_PULL_REQUESTS}")
+    one.add_argument("--repositories", type=int, default=1, metavar="N",
+                     help="with --pull-requests: serve saltmarsh/harbour and harbour-2 to harbour-N")
     one.add_argument("--latency-ms", type=float, default=0.0, metavar="N", help="added to each answer")
     one.add_argument("--token", default="simulated", help="the only token that is let in")
     return parser
