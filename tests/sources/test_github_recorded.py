@@ -1,6 +1,7 @@
-"""Our client of REST on answers that others recorded from GitHub itself.
+"""Our client of REST and our parser on answers that others recorded from GitHub itself.
 
-They are in the npm package @octokit/fixtures; `make schema-check` installs it under build/.
+They are in the npm packages @octokit/fixtures and @octokit/webhooks-examples; `make test-contracts` installs them
+under build/.
 """
 
 import threading
@@ -15,9 +16,12 @@ import pytest
 from pydantic import SecretStr
 
 from sentinel.errors import SettingsError
+from sentinel.pull_request import parse_pull_request, to_rest_json
 from sentinel.sources.github.client import GitHubClient, open_client
 
-SCENARIOS = Path(__file__).parents[2] / "build/npm/node_modules/@octokit/fixtures/scenarios/api.github.com"
+PACKAGES = Path(__file__).parents[2] / "build/npm/node_modules/@octokit"
+SCENARIOS = PACKAGES / "fixtures/scenarios/api.github.com"
+WEBHOOKS = PACKAGES / "webhooks-examples"
 REPOSITORY = "/repos/octokit-fixture-org"
 
 
@@ -25,7 +29,7 @@ REPOSITORY = "/repos/octokit-fixture-org"
 def replay() -> Iterator[Callable[..., GitHubClient]]:
     """Return a function that serves a recorded scenario and returns a client of it."""
     if not SCENARIOS.exists():
-        pytest.skip("recorded answers are not here; `make schema-check` fetches them with npm")
+        pytest.skip("recorded answers are not here; `make test-contracts` fetches them with npm")
     with ExitStack() as stack:
         def start(scenario: str, *, moved: bool = True) -> GitHubClient:
             recorded = orjson.loads((SCENARIOS / scenario / "normalized-fixture.json").read_bytes())
@@ -81,3 +85,33 @@ def test_recorded_rename_is_followed(replay):
     answer = client._get(f"{client.api_url}{REPOSITORY}/rename-repository", "the repository")
 
     assert "octokit-fixture-org/rename-repository-newname" == orjson.loads(answer.body)["full_name"]
+
+
+@pytest.fixture(scope="module")
+def recorded_pull_requests() -> list[dict[str, Any]]:
+    """Return the pull requests in recorded webhooks of GitHub and of its Enterprise Server, whole ones only."""
+    if not WEBHOOKS.exists():
+        pytest.skip("recorded webhooks are not here; `make test-contracts` fetches them with npm")
+    events = [event for path in sorted(WEBHOOKS.glob("*/index.json")) for event in orjson.loads(path.read_bytes())]
+    return [example["pull_request"] for event in events if event["name"] == "pull_request"
+            for example in event["examples"]]
+
+
+def test_recorded_pull_requests_are_read_whole(recorded_pull_requests):
+    records = [parse_pull_request(payload) for payload in recorded_pull_requests]
+
+    assert len(records) > 40
+    for payload, record in zip(recorded_pull_requests, records, strict=True):
+        opened = record.pull_request
+        assert (payload["number"], payload["title"], payload["user"]["login"]) == (
+            opened.number, opened.title, opened.author)
+        assert (payload["additions"], payload["deletions"], payload["changed_files"], payload["commits"]) == (
+            opened.additions, opened.deletions, opened.changed_files, opened.commits)
+        assert (payload["head"]["sha"], payload["merged_at"] is not None) == (
+            opened.head_sha, record.outcome.is_merged)
+
+
+def test_recorded_pull_requests_come_back_from_their_stored_form(recorded_pull_requests):
+    records = [parse_pull_request(payload) for payload in recorded_pull_requests]
+
+    assert records == [parse_pull_request(to_rest_json(record)) for record in records]

@@ -1,6 +1,6 @@
 """Our query and the simulated answers, checked against GitHub's own published schema.
 
-The schema is in the npm package @octokit/graphql-schema; `make schema-check` installs it under build/.
+The schema is in the npm package @octokit/graphql-schema; `make test-contracts` installs it under build/.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ HARBOUR = "saltmarsh/harbour"
 @pytest.fixture(scope="module")
 def schema() -> Any:
     if not SCHEMA.exists():
-        pytest.skip("GitHub's schema is not here; `make schema-check` fetches it with npm")
+        pytest.skip("GitHub's schema is not here; `make test-contracts` fetches it with npm")
     graphql = pytest.importorskip("graphql", reason="graphql-core is not installed")
     # The published text defines two fields twice, which strict builders refuse.
     return graphql.build_schema(SCHEMA.read_text(), assume_valid_sdl=True, assume_valid=True)

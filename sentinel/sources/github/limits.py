@@ -11,7 +11,9 @@ from typing import Any
 
 import orjson
 
-from sentinel.errors import DataUnusableError, NotFoundError, PermissionDeniedError, SentinelError, UnavailableError
+from sentinel.errors import (
+    DataUnusableError, NotFoundError, PermissionDeniedError, SentinelError, SettingsError, UnavailableError,
+)
 
 SECONDARY_WAIT_SECONDS = 60.0  # GitHub's advice where it says nothing; doubled each time
 LONGEST_RESET_SECONDS = 3_900.0  # a limit is reset each hour; anything longer is a wrong clock
@@ -101,7 +103,7 @@ def check_status(answer: HttpAnswer, what: str) -> None:
         raise NotFoundError(f"could not read {what}: {seen}; check its name, and that the token may see it: {NEEDED}")
     if answer.status >= 500:
         raise OverloadedError(f"could not read {what}: {seen}", is_heavy=answer.status in (502, 504))
-    raise SentinelError(f"could not read {what}: {seen}; expected 200. Check that SENTINEL_GITHUB_API_URL is the API "
+    raise SettingsError(f"could not read {what}: {seen}; expected 200. Check that SENTINEL_GITHUB_API_URL is the API "
                         "of a GitHub, such as https://api.github.com or https://HOST/api/v3")
 
 
