@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -36,12 +37,12 @@ class Provenance:
     repositories: Mapping[str, int]  # pull requests by repository
     opened_from: str | None
     opened_until: str | None
-    files: Mapping[str, str]  # sha256 by name in the object store, parquet and histories
+    files: Mapping[str, str]  # sha256 by name in the object store: parquet, histories, and the report of quality
 
     @property
     def parts(self) -> list[str]:
         """Return the names of the parquet files."""
-        return sorted(name for name in self.files if name.startswith(f"{FEATURES}/"))
+        return sorted(name for name in self.files if name.startswith(f"{FEATURES}/") and name.endswith(".parquet"))
 
     def history_name(self, repository: str) -> str:
         """Return the name under which the history of `repository` is stored."""
@@ -66,6 +67,14 @@ def file_stem(repository: str) -> str:
         return f"{owner}__{name}"
     told_apart = hashlib.sha256(repository.encode()).hexdigest()[:16]
     return f"{_NOT_PLAIN.sub('-', repository)[:100]}~{told_apart}"
+
+
+def begun_at(run_id: str) -> datetime | None:
+    """Return when a run began, as its name tells, or None where it is no name of ours."""
+    try:
+        return datetime.strptime(run_id.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def publish_provenance(store: ObjectStore, provenance: Provenance) -> None:

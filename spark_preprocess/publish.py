@@ -5,7 +5,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow
@@ -14,14 +14,15 @@ import pyarrow.parquet
 from sentinel.features import FEATURE_NAMES
 from sentinel.history import RepositoryHistory
 from sentinel.object_store import ObjectStore, open_object_store
-from sentinel.provenance import part_name, stored_history_name
+from sentinel.provenance import begun_at, part_name, stored_history_name
 from sentinel.settings import ObjectStoreSettings
 from spark_preprocess.fold import FeatureRow, by_repository, fold_repository, read_rows, without_rejected
+from spark_preprocess.quality_counts import FeatureCounts, RepositoryCounter, count_features, to_json
 
 ROW_GROUP_ROWS = 16_384
 SUMMARY_SCHEMA = pyarrow.schema([
     ("kind", pyarrow.string()), ("name", pyarrow.string()), ("count", pyarrow.int64()), ("sha256", pyarrow.string()),
-    ("opened_from", pyarrow.string()), ("opened_until", pyarrow.string()),
+    ("opened_from", pyarrow.string()), ("opened_until", pyarrow.string()), ("counts", pyarrow.string()),
 ])
 FEATURE_SCHEMA = pyarrow.schema([
     ("repository", pyarrow.string()), ("number", pyarrow.int64()), ("title", pyarrow.string()),
@@ -42,6 +43,7 @@ class Summary:
     sha256: str | None = None
     opened_from: str | None = None
     opened_until: str | None = None
+    counts: str | None = None  # of the quality, as JSON: FeatureCounts of a part, RepositoryCounts of a repository
 
 
 def make_fold(settings: ObjectStoreSettings, run_id: str,
@@ -61,13 +63,15 @@ def make_fold(settings: ObjectStoreSettings, run_id: str,
 def fold_partition(batches: Iterable[pyarrow.RecordBatch], store: ObjectStore, run_id: str) -> Iterator[Summary]:
     """Fold all repositories of one partition; write one part and a history each."""
     reasons: Counter[str] = Counter()
+    now = begun_at(run_id) or datetime.now(UTC)
     with tempfile.TemporaryDirectory(prefix="sentinel-part-") as folder:
         part = PartWriter(Path(folder, "part.parquet"))
         for repository, rows in by_repository(without_rejected(read_rows(batches), reasons)):
-            before, history = part.n_rows, RepositoryHistory(repository)
+            history, counter = RepositoryHistory(repository), RepositoryCounter(repository, now)
             for row in fold_repository(history, rows):
                 part.add(row)
-            yield _publish_history(store, run_id, history, part.n_rows - before)
+                counter.add(row.pull_request)
+            yield _publish_history(store, run_id, history, counter)
         yield from part.publish(store, run_id)
     yield from (Summary("rejected", field, count) for field, count in reasons.items())
 
@@ -81,6 +85,7 @@ class PartWriter:
         self._path = path
         self._rows: list[FeatureRow] = []
         self._opened: list[datetime] = []
+        self._counts: FeatureCounts | None = None
         self._writer: pyarrow.parquet.ParquetWriter | None = None
 
     def add(self, row: FeatureRow) -> None:
@@ -99,7 +104,8 @@ class PartWriter:
             sha256 = hashlib.file_digest(written, "sha256").hexdigest()
         name = part_name(run_id, sha256)
         store.put_file(name, self._path)
-        yield Summary("part", name, self.n_rows, sha256, *(at.isoformat() for at in self._opened))
+        yield Summary("part", name, self.n_rows, sha256, *(at.isoformat() for at in self._opened),
+                      counts=None if self._counts is None else to_json(self._counts))
 
     def close(self) -> None:
         """Write what waits, and end the file."""
@@ -112,6 +118,8 @@ class PartWriter:
         if self._writer is None:
             self._writer = pyarrow.parquet.ParquetWriter(self._path, FEATURE_SCHEMA, compression="zstd")
         self._writer.write_table(to_table(self._rows))
+        counts = count_features(row.features for row in self._rows)
+        self._counts = counts if self._counts is None else self._counts + counts
         times = [*self._opened, *(row.pull_request.opened_at for row in self._rows)]
         self._opened = [min(times), max(times)]
         self._rows = []
@@ -128,11 +136,13 @@ def to_table(rows: list[FeatureRow]) -> pyarrow.Table:
     return pyarrow.Table.from_arrays(arrays, schema=FEATURE_SCHEMA)
 
 
-def _publish_history(store: ObjectStore, run_id: str, history: RepositoryHistory, n_rows: int) -> Summary:
+def _publish_history(store: ObjectStore, run_id: str, history: RepositoryHistory, counter: RepositoryCounter,
+                     ) -> Summary:
     content = history.to_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
     store.put_bytes(stored_history_name(run_id, history.repository, sha256), content)
-    return Summary("repository", history.repository, n_rows, sha256)
+    counts = counter.counts()
+    return Summary("repository", history.repository, counts.n_rows, sha256, counts=to_json(counts))
 
 
 def _to_batch(summaries: list[Summary]) -> pyarrow.RecordBatch:

@@ -29,6 +29,7 @@ class SparkPreprocessSettings(MongoSettings, ObjectStoreSettings):
         examples=["0.05"],
     )
     kept_runs: int = Field(
-        default=5, ge=1, description="how many runs of features and histories are kept; older ones are deleted",
+        default=5, ge=1, description="how many runs of features and histories are kept; of older ones, the "
+        "latest of each feature fingerprint stays for 30 days",
         examples=["5"],
     )

@@ -1,5 +1,6 @@
 """MongoDB → features as parquet, histories, and the provenance that makes them count."""
 
+import hashlib
 import secrets
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
@@ -14,9 +15,11 @@ from sentinel.object_store import ObjectStore, open_object_store
 from sentinel.provenance import FEATURES, Provenance, publish_provenance, stored_history_name
 from spark_preprocess.mongo_partitions import StoredInput, look_over
 from spark_preprocess.publish import Summary
+from spark_preprocess.quality_counts import features_of_json, repository_of_json
 from spark_preprocess.retention import delete_old_runs, delete_run, is_up_to_date
 from spark_preprocess.settings import SparkPreprocessSettings
 
+REPORT_NAMES = ("quality.json", "quality.html")
 Facts = Mapping[str, Any]
 
 
@@ -38,10 +41,11 @@ def preprocess(settings: SparkPreprocessSettings, environment: MutableMapping[st
         check_writable(store, run_id)
         summaries = fold_on_spark(settings, environment, stored, run_id)
         rejected = count_rejected(summaries, stored, settings.max_rejected_share)
-        provenance = to_provenance(run_id, stored, summaries, sum(rejected.values()))
+        reports = publish_quality(store, run_id, summaries)
+        provenance = to_provenance(run_id, stored, summaries, sum(rejected.values()), reports)
         publish_provenance(store, provenance)
     except BaseException:
-        delete_run(store, run_id)
+        delete_run(store, run_id, but=REPORT_NAMES)
         raise
     n_deleted = delete_old_runs(store, settings.kept_runs, datetime.now(UTC))
     return {**facts_of(provenance), "rejected": rejected, "runs_deleted": n_deleted}
@@ -54,6 +58,23 @@ def fold_on_spark(settings: SparkPreprocessSettings, environment: MutableMapping
     from spark_preprocess.session import run_on_spark
 
     return run_on_spark(settings, environment, lambda session: write_features(session, settings, stored, run_id))
+
+
+def publish_quality(store: ObjectStore, run_id: str, summaries: list[Summary]) -> dict[str, str]:
+    """Publish the report of quality; return its files with their sha256. Raises DataUnusableError where it is bad."""
+    from spark_preprocess.quality import check_quality, stop_where_hard  # pandera takes a second to import
+    from spark_preprocess.quality_page import to_html
+
+    features = [features_of_json(one.counts) for one in summaries if one.kind == "part" and one.counts]
+    repositories = [repository_of_json(one.counts) for one in summaries if one.kind == "repository" and one.counts]
+    report = check_quality(run_id, features, repositories)
+    files = {}
+    for name, content in zip(REPORT_NAMES, (report.to_json(), to_html(report).encode()), strict=True):
+        stored_name = f"{FEATURES}/{run_id}/{name}"
+        store.put_bytes(stored_name, content)
+        files[stored_name] = hashlib.sha256(content).hexdigest()
+    stop_where_hard(report, f"{store.uri}/{FEATURES}/{run_id}/{REPORT_NAMES[-1]}")
+    return files
 
 
 def check_writable(store: ObjectStore, run_id: str) -> None:
@@ -86,12 +107,13 @@ def count_rejected(summaries: list[Summary], stored: StoredInput, most: float) -
     return rejected
 
 
-def to_provenance(run_id: str, stored: StoredInput, summaries: list[Summary], n_rejected: int) -> Provenance:
+def to_provenance(run_id: str, stored: StoredInput, summaries: list[Summary], n_rejected: int,
+                  reports: Mapping[str, str]) -> Provenance:
     """Put the summaries of all tasks together."""
     parts = [summary for summary in summaries if summary.kind == "part"]
     repositories = sorted((summary for summary in summaries if summary.kind == "repository"), key=lambda one: one.name)
     files = {part.name: part.sha256 for part in parts} | {
-        stored_history_name(run_id, one.name, one.sha256): one.sha256 for one in repositories if one.sha256}
+        stored_history_name(run_id, one.name, one.sha256): one.sha256 for one in repositories if one.sha256} | reports
     return Provenance(
         run_id=run_id, made_at=datetime.now(UTC).isoformat(timespec="seconds"), code_version=sentinel.__version__,
         feature_fingerprint=feature_fingerprint(), feature_names=FEATURE_NAMES, input_snapshot=stored.snapshot,

@@ -1,4 +1,4 @@
-"""The stage on clusters of this machine: executors in processes of their own; `pytest -m cluster` runs these."""
+"""The stage on clusters of this machine: executors in processes of their own; `pytest -m long_spark` runs these."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from spark_preprocess.gateway import OPENED_PACKAGES, SCALA_VERSION
 from spark_preprocess.java import find_java
 from tests.spark_preprocess.conftest import SIZES, run_stage, stage_environment, still_running
 
-pytestmark = pytest.mark.cluster
+pytestmark = pytest.mark.long_spark
 SPARK_HOME = Path(pyspark.__path__[0])
 START_SECONDS = 60
 DAEMONS = "org.apache.spark.deploy"

@@ -16,13 +16,19 @@ def store(tmp_path):
     return FolderStore(f"file://{tmp_path}", tmp_path)
 
 
-def put_run(store, run_id, is_published=True):
+def put_run(store, run_id, is_published=True, fingerprint="code"):
     """Write a run of one part and one history."""
     files = {f"features/{run_id}/part-1.parquet": "a", f"histories/{run_id}/octo__harbour@1.history": "b"}
     for name in files:
         store.put_bytes(name, b"content")
     if is_published:
-        publish_provenance(store, Provenance(run_id, "", "0.1.0", "code", (), "input", 1, 0, {}, None, None, files))
+        publish_provenance(store, Provenance(run_id, "", "0.1.0", fingerprint, (), "input", 1, 0, {}, None, None,
+                                             files))
+
+
+def runs_of(store):
+    """List the runs that have a file."""
+    return sorted({name.split("/")[1] for name in store.names("")})
 
 
 def test_latest_runs_stay_and_older_ones_go(store):
@@ -30,7 +36,30 @@ def test_latest_runs_stay_and_older_ones_go(store):
         put_run(store, f"2026030{day}T000000Z-aa")
 
     assert 1 == delete_old_runs(store, 2, NOW)
-    assert ["20260302T000000Z-aa", "20260303T000000Z-aa"] == sorted({name.split("/")[1] for name in store.names("")})
+    assert ["20260302T000000Z-aa", "20260303T000000Z-aa"] == runs_of(store)
+
+
+def test_latest_run_of_other_features_stays_for_a_model_that_is_still_served(store):
+    for day, fingerprint in ((1, "older code"), (2, "older code"), (3, "old code"), (4, "code"), (5, "code")):
+        put_run(store, f"2026030{day}T000000Z-aa", fingerprint=fingerprint)
+
+    assert 2 == delete_old_runs(store, 1, NOW)
+    assert ["20260302T000000Z-aa", "20260303T000000Z-aa", "20260305T000000Z-aa"] == runs_of(store)
+
+
+def test_latest_run_of_other_features_goes_after_a_month(store):
+    put_run(store, "20260208T110000Z-aa", fingerprint="old code")
+    put_run(store, "20260305T000000Z-aa")
+
+    assert 1 == delete_old_runs(store, 1, NOW)
+    assert ["20260305T000000Z-aa"] == runs_of(store)
+
+
+def test_run_whose_provenance_cannot_be_read_goes_like_any_other(store):
+    store.put_bytes("features/20260304T000000Z-aa/provenance.json", b"{}")
+    put_run(store, "20260305T000000Z-aa")
+
+    assert 1 == delete_old_runs(store, 1, NOW)
 
 
 def test_leftovers_of_killed_runs_go_after_a_day_and_never_push_a_good_run_out(store):
@@ -39,7 +68,7 @@ def test_leftovers_of_killed_runs_go_after_a_day_and_never_push_a_good_run_out(s
     put_run(store, "20260310T110000Z-cc", is_published=False)
 
     assert 1 == delete_old_runs(store, 1, NOW)
-    assert ["20260301T000000Z-aa", "20260310T110000Z-cc"] == sorted({name.split("/")[1] for name in store.names("")})
+    assert ["20260301T000000Z-aa", "20260310T110000Z-cc"] == runs_of(store)
 
 
 def test_provenance_is_deleted_first(store):

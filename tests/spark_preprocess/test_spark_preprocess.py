@@ -117,6 +117,15 @@ def test_provenance_names_every_file_with_its_checksum(good_run):
     assert files == good_run.provenance.files
 
 
+def test_report_of_quality_lies_beside_the_data(good_run):
+    folder = f"features/{good_run.provenance.run_id}"
+    report = json.loads(good_run.store.get_bytes(f"{folder}/quality.json"))
+
+    assert (301, []) == (report["n_pull_requests"], report["findings"])
+    assert [238, 60, 3] == sorted((one["n_rows"] for one in report["repositories"]), reverse=True)
+    assert b"301 pull requests of 3 repositories" in good_run.store.get_bytes(f"{folder}/quality.html")
+
+
 def test_standard_output_is_json_lines_that_end_with_the_facts(good_run):
     finished = good_run.events[-1]
 
