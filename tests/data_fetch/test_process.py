@@ -15,6 +15,8 @@ import pytest
 from sentinel.mongo import open_pull_request_store
 from sentinel.settings import MongoSettings
 from sentinel.sources.jsonl import PAGE_RECORDS
+from sentinel.sources.simulated import FaultPlan
+from tests.data_fetch.conftest import TOKEN
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 20.0
@@ -33,9 +35,9 @@ class Fetch:
         self.settings = MongoSettings(mongodb_uri=uri, mongodb_database=database)
         self._environment = {"PATH": os.environ["PATH"], "MONGODB_URI": uri, "SENTINEL_MONGODB_DATABASE": database}
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-m", "data_fetch", *arguments], cwd=ROOT, env=self._environment,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-m", "data_fetch", *arguments], cwd=ROOT,
+                                env=self._environment | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def run(self, *arguments: str) -> tuple[int, dict]:
         process = self.start(*arguments)
@@ -103,3 +105,20 @@ def test_run_that_was_ended_is_completed_by_the_next(fetch, tmp_path, number, co
 
     assert (0, 7, PAGE_RECORDS) == (seen, facts["new"], facts["unchanged"])
     assert PAGE_RECORDS + 7 == len(fetch.hashes())
+
+
+def test_signal_while_github_lets_wait_ends_the_run_at_once(fetch, serve_github):
+    """Readers wait in threads of their own; the pages that came are stored."""
+    _, address = serve_github({"saltmarsh/ferry": 300, "saltmarsh/pier": 300}, FaultPlan(points=3))
+    process = fetch.start("--repository", "saltmarsh/ferry", "--repository", "saltmarsh/pier", GITHUB_TOKEN=TOKEN,
+                          SENTINEL_GITHUB_API_URL=address, SENTINEL_GITHUB_BUDGET_SECONDS="9000")
+    waiting = next(line for line in process.stdout if b"github.waiting" in line)
+    time.sleep(1)
+    process.send_signal(signal.SIGTERM)
+    started = time.monotonic()
+    process.communicate(timeout=PATIENCE_SECONDS)
+
+    assert 3000 < orjson.loads(waiting)["seconds"] < 3700
+    assert 75 == process.returncode
+    assert 100 <= fetch.n_stored() < 600
+    assert time.monotonic() - started < 5
