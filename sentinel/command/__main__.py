@@ -1,4 +1,4 @@
-"""The command line: `sentinel run`, `top`, `explain`, `score`.
+"""The command line: `sentinel run`, `top`, `explain`, `score`, and what other modules add.
 
 Libraries are imported where they are used, so that `sentinel --help` answers at once.
 """
@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from sentinel.command.backtest_command import backtest
+from sentinel.command.features_command import features
 from sentinel.command.interruption import INTERRUPTED, STOPPED, Terminated, raise_on_signals
+from sentinel.command.model_commands import models, promote, rollback
+from sentinel.command.options import DATA_OPTION
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,9 +26,6 @@ if TYPE_CHECKING:
 
 BUG = 1
 DEFAULT_PORT, LAST_PORT = 8080, 65_535
-DATA_OPTION = click.option(
-    "--data", "folder", type=click.Path(path_type=Path), default=Path(".sentinel"), show_default=True,
-    metavar="DIR", help="Folder of all state; safe to delete.")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,6 +64,7 @@ def commands() -> None:
     sentinel run --source git:../kafka      your own clone; needs no token
     sentinel top --limit 5                  the ranked list again
     sentinel explain apache/kafka#123       why one of them is unusual
+    sentinel backtest git:. --out FILE      what would have been flagged in the past
     """
 
 
@@ -164,6 +166,10 @@ def score(file: BinaryIO, url: str | None, as_json: bool, folder: Path) -> None:
         click.echo(json.dumps(answer, indent=2))
     else:
         print_answer(_console(), answer)
+
+
+for command in (features, backtest, models, promote, rollback):
+    commands.add_command(command)
 
 
 def _verdicts(folder: Path) -> "Verdicts":

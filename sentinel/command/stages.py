@@ -18,7 +18,7 @@ def stage_environment(data: DataFolder, given: Mapping[str, str]) -> dict[str, s
     """Return the environment of every stage: `given`, and the data folder where it names no store."""
     defaults = {OBJECT_STORE: data.object_store_uri, MLFLOW: data.mlflow_uri,
                 CHAMPION_FOLDER: str(data.path / "champion")}
-    return {**defaults, **given, **_import_path(given)}
+    return {**defaults, **given, **import_path(given)}
 
 
 def batch_programs(sources: Sequence[str], environment: Mapping[str, str]) -> tuple[Program, ...]:
@@ -33,7 +33,7 @@ def stage_program(stage: str, arguments: Sequence[str], environment: Mapping[str
     return Program(stage, (sys.executable, "-P", "-m", stage, *arguments), environment)
 
 
-def _import_path(given: Mapping[str, str]) -> dict[str, str]:
+def import_path(given: Mapping[str, str]) -> dict[str, str]:
     """Let the stages, and Spark's workers below them, import from where this package lies."""
     root = Path(sentinel.__file__).parent.parent
     if root == Path(sysconfig.get_path("purelib")):

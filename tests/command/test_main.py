@@ -36,6 +36,9 @@ def judged(tmp_path):
 @pytest.mark.parametrize("command, example", [
     ("run", "sentinel run --source git:. --no-serve"), ("top", "sentinel top --repository apache/kafka"),
     ("explain", "sentinel explain apache/kafka#123"), ("score", "gh api repos/apache/kafka/pulls/123 | sentinel"),
+    ("features", "sentinel features apache/kafka#123 --all"), ("models", "sentinel models --json | jq"),
+    ("backtest", "sentinel backtest git:../kafka --out scores.jsonl"), ("promote", "sentinel promote 4 --why"),
+    ("rollback", "sentinel rollback --why 'too many"),
 ])
 def test_help_teaches_by_example(command, example, capsys):
     assert 0 == main([command, "--help"])

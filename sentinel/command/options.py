@@ -1,0 +1,9 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+
+import click
+
+DATA_OPTION = click.option(
+    "--data", "folder", type=click.Path(path_type=Path), default=Path(".sentinel"), show_default=True,
+    metavar="DIR", help="Folder of all state; safe to delete.")
