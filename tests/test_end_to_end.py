@@ -11,8 +11,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from sentinel.history import RepositoryHistory, events_of
+from sentinel.model import AnomalyModel
+from sentinel.pull_request import parse_pull_request
 from tests.command.processes import wait_until
 
 ROOT = Path(__file__).parent.parent
@@ -102,6 +106,26 @@ def test_scorer_answers_one_question_and_is_gone(first, run, state):
     assert (0, "") == (answer.returncode, answer.stderr)
     assert {"repository": "octo/harbour", "number": ODD}.items() <= json.loads(answer.stdout).items()
     assert [] == processes_of(state)
+
+
+def test_numbers_are_equal_by_all_roads(first, run, state):
+    """Spark and training, the scorer over HTTP, and a fold in this process give one score."""
+    history, by_number = RepositoryHistory("octo/harbour"), {}
+    records = [parse_pull_request(one) for one in made_up_pull_requests()]
+    for event in sorted((event for record in records for event in events_of(record)), key=lambda one: one.sort_key):
+        if event.kind == "opened":
+            by_number[event.pull_request.number] = history.features(event.pull_request)
+        history.observe(event)
+    model = AnomalyModel.load(next((state / "data").rglob("model.onnx")))
+    new = {**next(made_up_pull_requests()), "number": 901, "created_at": "2026-06-01T00:00:00Z", "merged_at": None}
+    (state / "new.json").write_text(json.dumps(new))
+
+    direct = model.score(np.array([by_number[ODD], history.features(parse_pull_request(new).pull_request)])).scores
+    [by_spark] = [one["score"] for one in json.loads(run("top", "--json").stdout) if one["number"] == ODD]
+    by_http = json.loads(run("score", str(state / "new.json"), "--json").stdout)["score"]
+
+    assert direct[0] == by_spark
+    assert round(direct[1], 6) == by_http
 
 
 def list_of(run: "subprocess.CompletedProcess[str]") -> str:
