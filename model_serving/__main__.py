@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from model_serving.refresh import COPY_OPTION, finish_copying, start_copying
+from model_serving.refresh import COPY_OPTION, finish_copying, must_look_first, start_copying
 from model_serving.settings import ServingSettings
 from sentinel.errors import FixNeededError
 from sentinel.settings import load_settings
@@ -28,18 +28,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def serve(given: argparse.Namespace) -> Mapping[str, Any]:
-    """Take the port, look for the champion, and serve until a signal; raises FixNeededError for a port in use."""
+    """Take the port, load the champion, and serve until a signal; raises FixNeededError for a port in use.
+
+    A copy from before serves at once, and the workers look for a newer one beside their requests.
+    """
     settings = load_settings(ServingSettings, host=given.host, port=given.port, workers=given.workers)
     listener = open_listener(settings.host, settings.port)
     settings = settings.model_copy(update={"port": listener.getsockname()[1]})
-    copying = start_copying(settings)
+    copying = start_copying(settings) if must_look_first(settings) else None
     with tempfile.TemporaryDirectory(prefix="sentinel-metrics-") as metrics_folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics_folder  # prometheus_client reads it when imported
         from model_serving.scorer import Scorer
         from model_serving.server import Server  # imported while the champion is being copied
         scorer = Scorer(settings.champion_folder)
         server = Server(settings, scorer, listener, metrics_folder)
-        finish_copying(settings, copying)
+        if copying is not None:
+            finish_copying(settings, copying)
         scorer.load()
         server.run()
     return {"port": settings.port}

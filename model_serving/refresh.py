@@ -59,6 +59,20 @@ def is_refresh_due(settings: ServingSettings, has_champion: bool) -> bool:
     return not 0 <= age_seconds < wait_seconds
 
 
+def must_look_first(settings: ServingSettings) -> bool:
+    """Tell whether to ask MLflow before serving: without a copy, or where its file changed since it was last asked.
+
+    Of a server it is not known; there the copy serves until the next look.
+    """
+    folder = ChampionFolder(settings.champion_folder)
+    attempt, (kind, _, path) = folder.last_attempt(), settings.mlflow_tracking_uri.partition(":///")
+    if folder.current_name() is None:
+        return True
+    if kind != "sqlite" or attempt is None or not os.path.exists(path):
+        return False
+    return not attempt.is_good or os.path.getmtime(path) > datetime.fromisoformat(attempt.at).timestamp()
+
+
 def _last_words(output: bytes, code: int) -> str:
     lines = output.splitlines()
     for line in reversed(lines):

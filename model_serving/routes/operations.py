@@ -86,7 +86,7 @@ def model_json(scorer: Scorer) -> dict[str, Any]:
         "trained_until": champion.model.card.trained_until,
         "n_features": len(champion.model.feature_names),
         "repositories": list(champion.facts.histories),
-        "is_last_good_copy": attempt is not None and not attempt.is_good,
+        "is_last_good_copy": attempt is None or not attempt.is_good,
         "last_look_at": None if attempt is None else attempt.at,
         "last_look_failed": None if attempt is None or attempt.is_good else attempt.text,
         "newer_refused": scorer.reason or None,

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from model_serving.app import create_app
 from model_serving.champion_copy import CURRENT, MODEL, Attempt, ChampionFolder
 from model_serving.load import Load
+from model_serving.refresh import must_look_first
 from model_serving.scorer import Scorer
 from model_serving.settings import ServingSettings
 from sentinel.object_store import open_object_store
@@ -113,6 +114,21 @@ def test_the_model_says_when_it_is_the_last_good_copy(own_copy: ServingSettings)
 
     assert answer["is_last_good_copy"]
     assert "MLflow is down" == answer["last_look_failed"]
+
+
+@pytest.mark.parametrize(("uri", "looked_at", "expected"), [
+    ("http://mlflow:5000", "2026-07-01T00:00:00+00:00", False),
+    ("sqlite:///{file}", "2026-07-01T00:00:00+00:00", True),
+    ("sqlite:///{file}", "2099-01-01T00:00:00+00:00", False),
+], ids=["a server", "a file changed since", "a file unchanged since"])
+def test_a_copy_serves_at_once_unless_a_newer_model_may_be_in_a_file_here(
+        own_copy: ServingSettings, tmp_path: Path, uri: str, looked_at: str, expected: bool) -> None:
+    (tmp_path / "mlflow.db").touch()
+    ChampionFolder(own_copy.champion_folder).save_attempt(Attempt(looked_at, True, "copied"))
+    asked = own_copy.model_copy(update={"mlflow_tracking_uri": uri.format(file=tmp_path / "mlflow.db")})
+
+    assert expected == must_look_first(asked)
+    assert must_look_first(asked.model_copy(update={"champion_folder": tmp_path / "empty"}))
 
 
 def test_reloading_is_off_without_a_token(client: FlaskClient) -> None:

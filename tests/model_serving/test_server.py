@@ -87,10 +87,13 @@ def running(settings: ServingSettings, tmp_path: Path) -> Iterator[RunningScorer
 
 def test_it_serves_the_last_good_copy_and_ends_with_sigterm_leaving_no_child(running: RunningScorer) -> None:
     status, verdict = running.ask("/score", pull_request_json())
-    _, model = running.ask("/model")
+    before = running.ask("/model")[1]
+    running.wait_for("model_serving.refresh_failed")
+    after = running.ask("/model")[1]
 
     assert 200 == status and verdict["score"] > 0
-    assert model["is_last_good_copy"] and "MLflow" in model["last_look_failed"]
+    assert before["is_last_good_copy"] and before["last_look_at"] is None
+    assert after["is_last_good_copy"] and "MLflow" in after["last_look_failed"]
     assert 0 == running.stop(signal.SIGTERM)
     assert [] == running.left_behind()
 
