@@ -85,7 +85,7 @@ def test_after_kills_and_outages_the_collection_is_what_github_holds(
     fetch = Fetch(mongo, mongodb_database, address, TOKEN, list(github.repositories), tmp_path)
     at = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=1)
     faults = Faults(rng, github, mongo, fetch)
-    for fault in rng.sample((Faults.kill_fetch, Faults.lose_github, Faults.lose_mongo), k=3):
+    for fault in rng.sample([*[Faults.kill_fetch] * 4, Faults.lose_github, Faults.lose_mongo], k=6):
         faults.strike(fault)
         at = let_people_work(github, at, rng)
     fetch.run_until_done()
