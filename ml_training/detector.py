@@ -3,7 +3,8 @@
 The distance is the root of the mean squared Mahalanobis distance of [scaled input, residual], averaged over
 a few small networks, half of which never saw the farthest rows. For tables of unknown columns, the score is the
 weighted geometric mean of three measures, each divided by its median over the fitted rows: that distance, the
-sum of the columns' own tails, and the distance to the nearest rows. Pull requests use the distance alone.
+sum of the columns' own tails, and the distance to the nearest rows. Pull requests use the
+geometric mean of the distance and 1 + the sum of their groups' rarities.
 """
 
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ml_training.neighbours import Neighbours, fit_neighbours
 from ml_training.networks import ROWS_AT_ONCE, Autoencoders, Epoch, train_autoencoders
+from ml_training.rarities import Rarities, join_with_rarities
 from ml_training.scaling import Scaling, fit_scaling
 from ml_training.settings import Hyperparameters, table_hyperparameters
 from ml_training.tails import Tails, fit_tails
@@ -40,6 +42,7 @@ class FittedParts:
     is_one_sided: NDArray[np.bool_]  # (n_features,): unusual only when high
     tails: Tails | None
     neighbours: Neighbours | None
+    rarities: Rarities | None
 
 
 class AutoencoderDetector:
@@ -55,28 +58,28 @@ class AutoencoderDetector:
         self.settings = settings or table_hyperparameters()
 
     def fit(self, X: ArrayLike, y: object = None, *, X_validation: ArrayLike | None = None,
-            in_nats: NDArray[np.bool_] | None = None,
+            in_nats: NDArray[np.bool_] | None = None, rarities: Rarities | None = None,
             tell: Callable[[Epoch], None] = lambda epoch: None) -> "AutoencoderDetector":
         """Learn what is usual in X (n_rows, n_features), rows in order of time; y is ignored.
 
         Without `X_validation` the last rows decide when to stop; the distances are learned from all of X.
-        Columns marked `in_nats` are surprises: not rescaled, and unusual only when high.
+        Columns marked `in_nats` are surprises: not rescaled, and unusual only when high; `rarities` groups them.
         """
         X = _check_table(X)
         self.n_features_in_ = X.shape[1]
         in_nats = np.zeros(X.shape[1], bool) if in_nats is None else in_nats
         with _threads(self.settings.threads):
-            self.parts_, self.epochs_ = self._fit_parts(X, X_validation, in_nats, tell)
+            self.parts_, self.epochs_ = self._fit_parts(X, X_validation, in_nats, rarities, tell)
             measures = self._measures(X[::-(-len(X) // ROWS_AT_ONCE)])
             self._typical = [_typical(measure.sum(axis=1)) for measure, _ in measures]
-            self.decision_scores_ = (self._join(measures).sum(axis=1) if len(X) <= ROWS_AT_ONCE
+            self.decision_scores_ = (self._with_rarities(X, self._join(measures)).sum(axis=1) if len(X) <= ROWS_AT_ONCE
                                      else self.decision_function(X))
         self.threshold_ = float(np.quantile(self.decision_scores_, 1 - self.contamination))
         self.labels_ = (self.decision_scores_ > self.threshold_).astype(int)
         return self
 
     def _fit_parts(self, X: Floats, X_validation: ArrayLike | None, in_nats: NDArray[np.bool_],
-                   tell: Callable[[Epoch], None]) -> tuple[FittedParts, list[Epoch]]:
+                   rarities: Rarities | None, tell: Callable[[Epoch], None]) -> tuple[FittedParts, list[Epoch]]:
         settings = self.settings.model_copy(update={"seed": self.random_state})
         scaling = fit_scaling(X, in_nats, settings.largest_scaled)
         Z = scaling.transform(X)
@@ -91,7 +94,7 @@ class AutoencoderDetector:
         return FittedParts(
             scaling, networks, _fit_whitenings(Z, kept, networks.cpu(), settings), in_nats,
             fit_tails(X) if settings.tails_weight else None,
-            fit_neighbours(Z, settings.seed) if settings.neighbours_weight else None), epochs
+            fit_neighbours(Z, settings.seed) if settings.neighbours_weight else None, rarities), epochs
 
     def decision_function(self, X: ArrayLike) -> Floats:
         """Return one score per row of X (n_rows, n_features), at least 0; higher is more unusual."""
@@ -100,9 +103,14 @@ class AutoencoderDetector:
     def contributions(self, X: ArrayLike) -> Floats:
         """Return each feature's share of the scores, (n_rows, n_features), at least 0; rows add up to the score."""
         X = self._check_width(X)
-        pieces = [self._join(self._measures(X[start:start + ROWS_AT_ONCE]))
-                  for start in range(0, len(X), ROWS_AT_ONCE)]
+        pieces = [self._with_rarities(piece, self._join(self._measures(piece)))
+                  for start in range(0, len(X), ROWS_AT_ONCE) for piece in [X[start:start + ROWS_AT_ONCE]]]
         return np.concatenate(pieces) if pieces else np.empty(X.shape)
+
+    def _with_rarities(self, X: Floats, contributions: Floats) -> Floats:
+        if self.parts_.rarities is None:
+            return contributions
+        return join_with_rarities(contributions, self.parts_.rarities.shares(X))
 
     def _join(self, measures: list[tuple[Floats, float]]) -> Floats:
         """Return the weighted geometric mean of the measures, split over the features as they are."""

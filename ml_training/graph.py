@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from ml_training.detector import FittedParts
+from ml_training.rarities import Rarities
 from ml_training.scaling import LARGEST_RATIO
 from sentinel.model import INPUT, OPSET, OUTPUTS
 
@@ -38,7 +39,7 @@ class GraphBuilder:
 def build_graph(parts: FittedParts, threshold: float, metadata: Mapping[str, str]) -> bytes:
     """Return the model file: `features` (n, n_features) float64 → score, contributions, is_unusual.
 
-    Only the distance is exported: pull requests use nothing else.
+    Only the distance and the rarities are exported: pull requests use nothing else.
     """
     if parts.tails is not None or parts.neighbours is not None:
         raise ValueError("tails_weight and neighbours_weight: expected 0 in a model of pull requests")
@@ -49,7 +50,10 @@ def build_graph(parts: FittedParts, threshold: float, metadata: Mapping[str, str
     shares = graph.add("ReduceSum", squares, graph.constant(np.array([1])), keepdims=0)
     total = graph.add("ReduceSum", shares, graph.constant(np.array([1])), keepdims=1)  # (n, 1)
     root = graph.add("Max", graph.add("Sqrt", total), graph.constant(np.array(np.finfo(float).tiny)))
-    graph.add("Div", shares, root, output="contributions")
+    if parts.rarities is None:
+        graph.add("Div", shares, root, output="contributions")
+    else:
+        _join_with_rarities(graph, graph.add("Div", shares, root), parts.rarities)
     graph.add("ReduceSum", "contributions", graph.constant(np.array([1])), keepdims=0, output="score")
     graph.add("Greater", "score", graph.constant(np.array(threshold)), output="is_unusual")
     return _to_bytes(graph, n_features, metadata)
@@ -93,6 +97,34 @@ def _add_squared_distances(graph: GraphBuilder, parts: FittedParts, scaled: str)
     scale = graph.constant(np.array(1 / (n_networks * 2 * n_features)))
     squares = graph.add("Mul", graph.add("Cast", squares, to=TensorProto.DOUBLE), scale)
     return graph.add("Reshape", squares, graph.constant(np.array([-1, 2, n_features])))
+
+
+def _join_with_rarities(graph: GraphBuilder, distances: str, rarities: Rarities) -> None:
+    """Add `contributions`, as `join_with_rarities` computes them."""
+    columns = graph.constant(np.array([1]))
+    shares = _add_rarities(graph, rarities)  # (n, n_features)
+    distance = graph.add("ReduceSum", distances, columns, keepdims=1)  # (n, 1)
+    rarity = graph.add("ReduceSum", shares, columns, keepdims=1)
+    factor = graph.add("Add", rarity, graph.constant(np.array(1.0)))
+    score = graph.add("Sqrt", graph.add("Mul", distance, factor))
+    joined = graph.add("Add", graph.add("Mul", factor, distances), graph.add("Mul", distance, shares))
+    total = graph.add("Mul", distance, graph.add("Add", factor, rarity))
+    total = graph.add("Max", total, graph.constant(np.array(np.finfo(float).tiny)))
+    graph.add("Mul", score, graph.add("Div", joined, total), output="contributions")
+
+
+def _add_rarities(graph: GraphBuilder, rarities: Rarities) -> str:
+    zero = graph.constant(np.array(0.0))
+    known = graph.add("Where", graph.add("IsNaN", INPUT), zero, INPUT)
+    above = graph.add("Max", graph.add("Sub", known, graph.constant(np.array(rarities.usual))), zero)
+    excess = graph.add("Mul", above, graph.constant(rarities.membership.any(axis=1).astype(float)))
+    filled = graph.add("Pad", excess, graph.constant(np.array([0, 0, 0, 1])))  # a column of 0 stands for "no column"
+    strongest = graph.add("ReduceMax", graph.add("Gather", filled, graph.constant(rarities.places), axis=1),
+                          graph.constant(np.array([2])), keepdims=0)  # (n, n_groups)
+    totals = graph.add("MatMul", excess, graph.constant(rarities.membership))
+    totals = graph.add("Max", totals, graph.constant(np.array(np.finfo(float).tiny)))
+    scales = graph.add("Div", graph.add("Mul", strongest, graph.constant(rarities.weights)), totals)
+    return graph.add("Mul", excess, graph.add("MatMul", scales, graph.constant(rarities.membership.T)))
 
 
 def _to_bytes(graph: GraphBuilder, n_features: int, metadata: Mapping[str, str]) -> bytes:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ml_training.assembly import Origin, make_card
 from ml_training.detector import AutoencoderDetector
 from ml_training.graph import build_graph
+from ml_training.rarities import catalogue_rarities
 from ml_training.replay import ReplayedRow
 from ml_training.settings import Hyperparameters
 from ml_training.thresholds import CONFORMAL_WINDOW, Thresholds, conformal_threshold, mean_plus_two_std
@@ -23,6 +24,7 @@ FITTED_AT = (50, 100, 200, 400, 800)  # rows seen; then at every LATER_EVERY mor
 LATER_EVERY = 800
 LEAST_EARLIER_SCORES = 50  # below, nothing is flagged
 IN_NATS = np.array([feature.is_surprise for feature in CATALOGUE])
+RARITIES = catalogue_rarities()
 
 
 class RollingModel:
@@ -73,7 +75,7 @@ class RollingModel:
     def _fit(self, until: str) -> AnomalyModel:
         X = np.stack(self._rows)
         detector = AutoencoderDetector(random_state=self._settings.seed, settings=self._settings).fit(
-            X, in_nats=IN_NATS)
+            X, in_nats=IN_NATS, rarities=RARITIES)
         threshold = mean_plus_two_std(detector.decision_scores_)
         card = make_card(
             detector, X, detector.contributions(X), Thresholds("mean_plus_two_std", threshold, {}),
@@ -87,7 +89,9 @@ def score_without_model(X: Floats) -> Floats:
     It is the detector's own formula with that mean and variance, and a ridge of 1.
     """
     excess = np.maximum(np.nan_to_num(X[:, IN_NATS], nan=1.0) - 1.0, 0.0)
-    return np.sqrt(np.square(excess).sum(axis=1) / 2 / (2 * X.shape[1]))
+    distance = np.sqrt(np.square(excess).sum(axis=1) / 2 / (2 * X.shape[1]))
+    rarity: Floats = RARITIES.shares(X).sum(axis=1)
+    return np.sqrt(distance * (1 + rarity))
 
 
 def _sentences(verdict: Verdict) -> tuple[str, ...]:

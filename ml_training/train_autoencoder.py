@@ -18,6 +18,7 @@ from ml_training.gate import Comparison, compare_on_later_rows
 from ml_training.model_folder import write_model_folder
 from ml_training.models import PROMOTED_BY, crown
 from ml_training.plots import draw_plots
+from ml_training.rarities import catalogue_rarities
 from ml_training.registry import CHALLENGER, CHAMPION, RegisteredModel, Registry
 from ml_training.settings import Hyperparameters
 from ml_training.splits import rows_of, split_in_time
@@ -94,7 +95,7 @@ def fit_detector(dataset: Dataset, splits: NDArray[np.str_], settings: Hyperpara
     progress = Progress(STAGE, "steps", settings.max_steps)
     return AutoencoderDetector(random_state=settings.seed, settings=settings).fit(
         dataset.X[train], X_validation=dataset.X[validation] if len(validation) else None, in_nats=IN_NATS,
-        tell=lambda epoch: progress.advance(epoch.step - progress.done))
+        rarities=catalogue_rarities(), tell=lambda epoch: progress.advance(epoch.step - progress.done))
 
 
 def _train(settings: Hyperparameters, store: ObjectStore, registry: Registry, dataset: Dataset,
