@@ -24,7 +24,7 @@ def ranking_routes(scorer: Scorer) -> Blueprint:
         unknown = sorted(set(request.args) - QUERY)
         if unknown:
             raise bad_query(unknown[0][:40], "unknown", f"one of {', '.join(sorted(QUERY))}")
-        filters, after = read_filters(table), request.args.get("after")
+        filters, after = read_filters(table), request.args.get("after") or None
         page = table.rank(filters, read_number("limit", DEFAULT_LIMIT, MAX_LIMIT), after)
         if page is None:
             raise bad_query("after", after, "`next_after` of an answer with the same filters and model version")
@@ -67,10 +67,13 @@ def read_filters(table: VerdictTable) -> Filters:
     only_unusual = request.args.get("unusual", "")
     if only_unusual not in ("", "0", "1", "true", "false"):
         raise bad_query("unusual", only_unusual, "true or false")
+    search = request.args.get("search", "")
+    if len(search) > MAX_SEARCH_CHARACTERS:
+        raise bad_query("search", f"{len(search)} characters", f"at most {MAX_SEARCH_CHARACTERS}")
     return Filters(
         repository=repository, order=order, only_unusual=only_unusual in ("1", "true"),
         days=read_number("days", 0, MAX_DAYS) or None,
-        search=request.args.get("search", "").strip()[:MAX_SEARCH_CHARACTERS],
+        search=search.strip(),
     )
 
 

@@ -13,6 +13,7 @@ from model_serving.problems import ProblemError, bad_record, problem_json
 from model_serving.scorer import Champion, Scorer
 from model_serving.settings import ServingSettings
 from sentinel.errors import RecordError
+from sentinel.json_fields import read_mapping, read_text
 from sentinel.pull_request import MAX_FILES, PullRequest, parse_pull_request
 
 ROWS_AT_ONCE = 32  # between two chances for other requests of the same worker
@@ -53,10 +54,8 @@ def scoring_routes(scorer: Scorer, settings: ServingSettings) -> Blueprint:
 def read_pull_request(payload: Any) -> PullRequest:
     """Read what a client sent; raises RecordError, naming the field."""
     if isinstance(payload, Mapping) and isinstance(payload.get("pull_request"), Mapping):
-        repository = payload.get("repository")
-        name = repository.get("full_name") if isinstance(repository, Mapping) else None
-        payload = _checked_files(payload["pull_request"])
-        return parse_pull_request(payload, repository=name).pull_request
+        name = read_text(read_mapping(payload, "repository"), "full_name")
+        return parse_pull_request(_checked_files(payload["pull_request"]), repository=name).pull_request
     return parse_pull_request(_checked_files(payload)).pull_request
 
 

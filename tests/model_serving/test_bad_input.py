@@ -37,6 +37,8 @@ BAD_BODIES: list[tuple[str, bytes, int, str]] = [
     ("no date", orjson.dumps(pull_request_json(created_at="yesterday")), 400, "created_at"),
     ("files of another kind", orjson.dumps(pull_request_json(files={"a": 1})), 400, "files"),
     ("3,001 files", orjson.dumps(pull_request_json(files=[{"filename": "a"}] * 3_001)), 400, "files"),
+    ("a webhook of no repository", orjson.dumps({"pull_request": pull_request_json(), "repository": {"full_name": {}}}),
+     400, "full_name"),
     ("a name with two slashes", orjson.dumps(pull_request_json(repository="a/b/c")), 400, "repository"),
     ("5 MB", orjson.dumps(pull_request_json(body="x" * 5_000_000)), 413, "body"),
 ]
@@ -97,6 +99,7 @@ def test_an_unknown_path_and_method_are_problems(client: FlaskClient) -> None:
     ("limit=0", 400, "limit"), ("limit=many", 400, "limit"), ("limit=٣", 400, "limit"), ("order=best", 400, "order"),
     ("after=octo/harbour", 400, "after"), ("days=-1", 400, "days"), ("repository=octo/nowhere", 404, "repository"),
     ("colour=red", 400, "colour"), ("unusual=perhaps", 400, "unusual"),
+    (f"search={'x' * 201}", 400, "search"),
 ])
 def test_a_bad_query_is_a_problem_that_names_the_parameter(client: FlaskClient, query: str, status: int,
                                                            field: str) -> None:
