@@ -1,9 +1,11 @@
 """Measure the Spark stage: the whole process, and where its time goes.
 
     python benchmarks/spark_stage.py FILE.jsonl.gz [--copies 1]
+    python benchmarks/spark_stage.py --pull-requests 100000
 
-FILE holds pull requests of one repository; copies of it under other names make larger inputs. An embedded MongoDB
-server is filled first. The parts are measured alone in one process; what is left of the stage's time is Spark's own.
+FILE holds pull requests of one repository; copies of it under other names make larger inputs; without one, made-up
+pull requests do. An embedded MongoDB server is filled first. The parts are measured alone in one process; what is
+left of the stage's time is Spark's own.
 """
 
 import argparse
@@ -21,6 +23,7 @@ from datetime import datetime
 from operator import itemgetter
 from pathlib import Path
 
+from believable import filled_mongo
 from sentinel.command.data_folder import DataFolder
 from sentinel.command.embedded_mongo import embedded_mongo
 from sentinel.history import RepositoryHistory
@@ -38,10 +41,14 @@ PAGE = 500
 def main() -> None:
     """Print one line a part, and the whole."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", type=Path)
+    parser.add_argument("file", type=Path, nargs="?")
+    parser.add_argument("--pull-requests", type=int, default=10_000, help="how many to make up where there is no FILE")
     parser.add_argument("--copies", type=int, default=1)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sentinel-benchmark-") as name:
+        if arguments.file is None:
+            with filled_mongo(Path(name), arguments.pull_requests) as settings:
+                return measure(settings, Path(name))
         data = DataFolder(Path(name))
         data.logs.mkdir(parents=True)
         with embedded_mongo(data, os.environ) as uri:
