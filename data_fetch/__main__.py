@@ -1,8 +1,6 @@
 """Run the first stage: `python -m data_fetch [--source URI …] [--repository OWNER/NAME …] [--full]`."""
 
 import argparse
-from collections.abc import Mapping
-from typing import Any
 
 from data_fetch.fetch_github_data import fetch_all
 from data_fetch.settings import DataFetchSettings
@@ -13,6 +11,19 @@ from sentinel.stage import exit_with, run_stage
 
 def main() -> None:
     """Read the command line and the environment, then fetch."""
+    given = make_parser().parse_args()
+    exit_with(run_stage("data_fetch", lambda: fetch_all(settings_of(given))))
+
+
+def settings_of(given: argparse.Namespace) -> DataFetchSettings:
+    """Return the settings of a run; sources on the command line replace all that the environment names."""
+    asked: dict[str, tuple[str, ...]] = {}
+    if given.source is not None or given.repository is not None:
+        asked = {"sources": tuple(given.source or ()), "repositories": tuple(given.repository or ())}
+    return load_settings(DataFetchSettings, full=given.full, **asked)
+
+
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m data_fetch", description="Fetch pull requests into MongoDB.",
         epilog=f"kinds of sources:{KINDS}", formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -22,19 +33,7 @@ def main() -> None:
                         help="a repository on GitHub, or OWNER/* for all of an account; may be repeated")
     parser.add_argument("--full", action="store_true", default=None,
                         help="read everything again, whatever an earlier run has read")
-    given = parser.parse_args()
-
-    def job() -> Mapping[str, Any]:
-        return fetch_all(load_settings(DataFetchSettings, full=given.full, **_asked(given)))
-
-    exit_with(run_stage("data_fetch", job))
-
-
-def _asked(given: argparse.Namespace) -> dict[str, tuple[str, ...]]:
-    """Return what to read; the command line replaces all that the environment names."""
-    if given.source is None and given.repository is None:
-        return {}
-    return {"sources": tuple(given.source or ()), "repositories": tuple(given.repository or ())}
+    return parser
 
 
 if __name__ == "__main__":
