@@ -1,12 +1,13 @@
 """Plots of one run, drawn without a display."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_training.alert_budgets import BudgetCurve
 from ml_training.networks import Epoch
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ Floats = NDArray[np.float64]
 
 WIDTH_INCHES, HEIGHT_INCHES, DOTS_PER_INCH = 7.0, 4.0, 100
 N_BINS = 80
-N_FEATURES_SHOWN = 20
+N_FEATURES_SHOWN, N_REPOSITORIES_SHOWN = 20, 12
 
 
 def draw_plots(folder: Path, epochs: Sequence[Epoch], scores: Floats, splits: NDArray[np.str_], threshold: float,
@@ -28,6 +29,16 @@ def draw_plots(folder: Path, epochs: Sequence[Epoch], scores: Floats, splits: ND
     _draw(folder / "features.png", lambda axes: _features(axes, mean_contributions))
 
 
+def draw_alert_budgets(path: Path, curves: Mapping[str, BudgetCurve]) -> None:
+    """Draw how many alerts a budget really gives, and, where incidents are known, how many of them it finds."""
+    _draw(path, lambda axes: _alert_budgets(axes, curves))
+
+
+def draw_calibration(path: Path, budgets: Sequence[float], real: Mapping[str, Sequence[float]]) -> None:
+    """Draw the stated budgets against the shares really flagged on the next period, a line per repository."""
+    _draw(path, lambda axes: _calibration(axes, budgets, real))
+
+
 def _draw(path: Path, draw: Callable[["Axes"], None]) -> None:
     from matplotlib.figure import Figure
 
@@ -36,6 +47,33 @@ def _draw(path: Path, draw: Callable[["Axes"], None]) -> None:
     draw(axes)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path)
+
+
+def _alert_budgets(axes: "Axes", curves: Mapping[str, BudgetCurve]) -> None:
+    for name, curve in curves.items():
+        budgets = 100 * np.array(curve.budgets)
+        flagged, recall = 100 * curve.flagged, 100 * curve.recall
+        if curve.n_known:
+            axes.plot(flagged[:, 0], recall[:, 0], marker="o", markersize=4, label=f"{name}: known incidents found")
+            if curve.n_repositories > 1:
+                axes.fill_between(flagged[:, 0], recall[:, 1], recall[:, 2], alpha=0.15)
+        else:
+            axes.plot(budgets, flagged[:, 0], marker="o", markersize=4, label=f"{name}: really flagged")
+            axes.plot(budgets, budgets, color="grey", linewidth=1, linestyle=":", label="as stated")
+    is_recall = any(curve.n_known for curve in curves.values())
+    axes.set(xlabel="pull requests really flagged, %" if is_recall else "alert budget, %", ylim=(0, None),
+             xscale="log", ylabel="known incidents found, %" if is_recall else "pull requests really flagged, %")
+    axes.legend(frameon=False)
+
+
+def _calibration(axes: "Axes", budgets: Sequence[float], real: Mapping[str, Sequence[float]]) -> None:
+    stated = 100 * np.array(budgets)
+    axes.plot(stated, stated, color="grey", linewidth=1, linestyle=":", label="as stated")
+    for name, shares in list(real.items())[:N_REPOSITORIES_SHOWN]:
+        axes.plot(stated, 100 * np.array(shares), marker="o", markersize=3, linewidth=1, label=name)
+    axes.set(xlabel="alert budget, %", ylabel="flagged on the next period, %", xscale="log",
+             yscale="symlog", ylim=(0, None))
+    axes.legend(frameon=False, fontsize=7)
 
 
 def _loss(axes: "Axes", epochs: Sequence[Epoch]) -> None:

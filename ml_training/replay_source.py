@@ -3,38 +3,48 @@
 import gzip
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from sentinel.errors import CorruptFileError, DataUnusableError, NotFoundError, SettingsError
+from pydantic import AliasChoices, Field, SecretStr
+
+from sentinel.errors import CorruptFileError, DataUnusableError, NotFoundError
 from sentinel.pull_request import PullRequestRecord, parse_json_line, parse_pull_request
-from sentinel.sources.git_history import open_git_history
+from sentinel.settings import Settings, load_settings
+from sentinel.sources.kinds import open_source
 
-JSON_LINES, GIT, GZIP_MAGIC = "jsonl:", "git:", b"\x1f\x8b"
+JSON_LINES, GZIP_MAGIC = "jsonl:", b"\x1f\x8b"
 
 
-@dataclass(frozen=True, slots=True)
-class ReplaySettings:
-    """What a git source asks for: the added lines are an input."""
+class ReplaySettings(Settings):
+    """What sources ask for; a replay of GitHub needs a token that may read the repository."""
 
-    git_patches: bool = True
+    github_token: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("github_token", "GITHUB_TOKEN"), description="token of GitHub")
+    github_api_url: str = Field(default="https://api.github.com", description="address of GitHub's API")
+    github_app_id: str | None = Field(default=None, description="id of the GitHub App that asks")
+    github_app_installation_id: str | None = Field(default=None, description="id of the App's installation")
+    github_app_private_key: SecretStr | None = Field(default=None, description="private key of the App")
+    github_budget_seconds: float = Field(default=3600.0, gt=0, description="how long reading from GitHub may take")
+    git_patches: bool = Field(default=True, description="read the changed lines of git: sources")
 
 
 def read_records(uri: str) -> Iterator[PullRequestRecord]:
-    """Yield the pull requests of `jsonl:PATH` or `git:PATH` in the source's order.
+    """Yield the pull requests of a source, in its own order, each once.
 
-    A change that landed without a pull request has no number; its place counts as one. Raises DataUnusableError
-    at the first line that is no pull request: an index that is skipped would shift all others.
+    A line of `jsonl:FILE` that landed without a pull request has no number; its place counts as one. Raises
+    DataUnusableError at the first line that is no pull request: an index that is skipped would shift all others.
     """
-    if uri.startswith(JSON_LINES):
-        yield from _read_lines(Path(uri.removeprefix(JSON_LINES)))
+    path = Path(uri.removeprefix(JSON_LINES))
+    if uri.startswith(JSON_LINES) and not path.is_dir():
+        yield from _read_lines(path)
         return
-    if not uri.startswith(GIT):
-        raise SettingsError(f"source {uri!r}: a replay needs the whole history at once; "
-                            "expected git:PATH or jsonl:PATH")
-    with open_git_history(Path(uri.removeprefix(GIT)), ReplaySettings()) as source:
+    seen = set()
+    with open_source(uri, load_settings(ReplaySettings)) as source:
         for page in source.pages(lambda repository: None):
-            yield from page.records
+            for record in page.records:
+                if record.pull_request.key not in seen:
+                    seen.add(record.pull_request.key)
+                    yield record
 
 
 def _read_lines(path: Path) -> Iterator[PullRequestRecord]:

@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 
 FITTED_AT = (50, 100, 200, 400, 800)  # rows seen; then at every LATER_EVERY more
 LATER_EVERY = 800
+COMPARED_ROWS = 500
 LEAST_EARLIER_SCORES = 50  # below, nothing is flagged
 IN_NATS = np.array([feature.is_surprise for feature in CATALOGUE])
 RARITIES = catalogue_rarities()
@@ -36,6 +37,7 @@ class RollingModel:
         self._rows: list[Floats] = []
         self._model: AnomalyModel | None = None
         self._earlier: dict[str, deque[float]] = {}
+        self.stability: list[float] = []  # rank correlation of the newest scores by each model and its predecessor
 
     @property
     def rows_until_fit(self) -> int:
@@ -44,8 +46,8 @@ class RollingModel:
         later = FITTED_AT[-1] + LATER_EVERY * ((seen - FITTED_AT[-1]) // LATER_EVERY + 1)
         return next((n for n in FITTED_AT if n > seen), later) - seen
 
-    def judge(self, rows: Sequence[ReplayedRow]) -> Iterator[dict[str, Any]]:
-        """Yield a line per row, judged by what came before; then fit anew."""
+    def judge(self, rows: Sequence[ReplayedRow], fit_after: bool = True) -> Iterator[dict[str, Any]]:
+        """Yield a line per row, judged by what came before; then fit anew, unless nothing follows."""
         if not rows:
             return
         X = np.stack([row.values for row in rows])
@@ -57,8 +59,13 @@ class RollingModel:
                                      [row.pull_request.number for row in rows], [row.warm_up for row in rows], X)
             for row, verdict in zip(rows, verdicts):
                 yield self._to_line(row, verdict.score, _sentences(verdict))
+        if not fit_after:
+            return
         self._rows.extend(X)
-        self._model = self._fit(rows[-1].pull_request.opened_at.isoformat())
+        before, self._model = self._model, self._fit(rows[-1].pull_request.opened_at.isoformat())
+        if before is not None:
+            newest = np.stack(self._rows[-COMPARED_ROWS:])
+            self.stability.append(rank_correlation(before.score(newest).scores, self._model.score(newest).scores))
 
     def _to_line(self, row: ReplayedRow, score: float, reasons: tuple[str, ...]) -> dict[str, Any]:
         earlier = self._earlier.setdefault(row.pull_request.repository, deque(maxlen=CONFORMAL_WINDOW))
@@ -92,6 +99,12 @@ def score_without_model(X: Floats) -> Floats:
     distance = np.sqrt(np.square(excess).sum(axis=1) / 2 / (2 * X.shape[1]))
     rarity: Floats = RARITIES.shares(X).sum(axis=1)
     return np.sqrt(distance * (1 + rarity))
+
+
+def rank_correlation(first: Floats, second: Floats) -> float:
+    """Return Spearman's rank correlation of two lists of scores without many ties."""
+    ranks = [np.argsort(np.argsort(scores)) for scores in (first, second)]
+    return float(np.corrcoef(*ranks)[0, 1])
 
 
 def _sentences(verdict: Verdict) -> tuple[str, ...]:

@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code. `arguments` are those of this process where none are given."""
     raise_on_signals()
     try:
-        with commands.make_context("sentinel", list(sys.argv[1:] if arguments is None else arguments)) as context:
+        with commands.make_context("sentinel", list(sys.argv[1:] if arguments is None else arguments),
+                                   obj=dict(os.environ)) as context:
             commands.invoke(context)
             sys.stdout.flush()
         return 0

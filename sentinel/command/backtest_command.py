@@ -1,7 +1,7 @@
 """`sentinel backtest`: replay a history, and see what would have been flagged."""
 
-import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -17,7 +17,9 @@ BACKTEST, BACKTEST_MODULE = "backtest", "ml_training.backtest"
               help="What the order of time is: the opening, or the source's own order.")
 @click.option("--incidents", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
               help="CSV of known incidents; columns repository or repo, and number or sha.")
-def backtest(source: str, out: Path, order: str, incidents: Path | None) -> None:
+@click.pass_obj
+def backtest(environment: Mapping[str, str], source: str, out: Path, order: str,
+             incidents: Path | None) -> None:
     """Replay the pull requests of SOURCE and write one JSON line for each.
 
     \b
@@ -36,6 +38,6 @@ def backtest(source: str, out: Path, order: str, incidents: Path | None) -> None
 
     named = ("--incidents", str(incidents)) if incidents else ()
     argv = (sys.executable, "-P", "-m", BACKTEST_MODULE, source, "--out", str(out), "--order", order, *named)
-    facts = run_shown_task(Program(BACKTEST, argv, {**os.environ, **import_path(os.environ)}), Console())
+    facts = run_shown_task(Program(BACKTEST, argv, {**environment, **import_path(environment)}), Console())
     for line in facts.get("summary", ()):
         click.echo(line)

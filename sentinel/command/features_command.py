@@ -1,8 +1,7 @@
 """`sentinel features`: one pull request's numbers, in words, and where each stands in its repository."""
 
 import math
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,8 @@ INDENT = 2 + N_BARS + 2 + 5 + 2
 @click.argument("pull_request", metavar="OWNER/NAME#N")
 @click.option("--all", "with_usual", is_flag=True, help="Those that are as usual, too.")
 @DATA_OPTION
-def features(pull_request: str, with_usual: bool, folder: Path) -> None:
+@click.pass_obj
+def features(given: Mapping[str, str], pull_request: str, with_usual: bool, folder: Path) -> None:
     """Show the features of one pull request and where each stands in its repository.
 
     \b
@@ -40,16 +40,15 @@ def features(pull_request: str, with_usual: bool, folder: Path) -> None:
     """
     from rich.console import Console
 
+    from sentinel.command.data_folder import DataFolder
     from sentinel.command.pull_request_name import parse_pull_request_name
     from sentinel.command.stages import OBJECT_STORE, stage_environment
     from sentinel.command.stored_features import read_vector
-
-    repository, number = parse_pull_request_name(pull_request)
-    from sentinel.command.data_folder import DataFolder
     from sentinel.object_store import open_object_store
     from sentinel.settings import ObjectStoreSettings, load_settings
 
-    environment = stage_environment(DataFolder(folder), os.environ)
+    repository, number = parse_pull_request_name(pull_request)
+    environment = stage_environment(DataFolder(folder), given)
     store = open_object_store(load_settings(ObjectStoreSettings, object_store_uri=environment[OBJECT_STORE]))
     print_vector(Console(), read_vector(store, repository, number), with_usual)
 

@@ -18,7 +18,8 @@ WHO = click.option("--who", metavar="NAME", help="Your name, kept with the model
 @click.command(short_help="List the registered models.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON array, for other programs.")
 @DATA_OPTION
-def models(as_json: bool, folder: Path) -> None:
+@click.pass_obj
+def models(environment: Mapping[str, str], as_json: bool, folder: Path) -> None:
     """List the registered models, the newest first: which serves, and what the gate said.
 
     \b
@@ -27,7 +28,7 @@ def models(as_json: bool, folder: Path) -> None:
     """
     from rich.console import Console
 
-    rows = run_model_task(folder, "models")["models"]
+    rows = run_model_task(environment, folder, "models")["models"]
     if as_json:
         import json
         click.echo(json.dumps(rows, indent=2))
@@ -40,7 +41,8 @@ def models(as_json: bool, folder: Path) -> None:
 @WHY
 @WHO
 @DATA_OPTION
-def promote(number: str, why: str, who: str | None, folder: Path) -> None:
+@click.pass_obj
+def promote(environment: Mapping[str, str], number: str, why: str, who: str | None, folder: Path) -> None:
     """Make model NUMBER of `sentinel models` the champion: the scorer serves it, the list is its list.
 
     \b
@@ -49,23 +51,24 @@ def promote(number: str, why: str, who: str | None, folder: Path) -> None:
 
     `sentinel rollback` takes it back.
     """
-    _tell_move(run_model_task(folder, "promote", number, "--who", who or _login(), "--why", why))
+    _tell_move(run_model_task(environment, folder, "promote", number, "--who", who or _login(), "--why", why))
 
 
 @click.command(short_help="Bring the champion's predecessor back.")
 @WHY
 @WHO
 @DATA_OPTION
-def rollback(why: str, who: str | None, folder: Path) -> None:
+@click.pass_obj
+def rollback(environment: Mapping[str, str], why: str, who: str | None, folder: Path) -> None:
     """Make the model that the champion replaced the champion again.
 
     \b
     sentinel rollback --why 'too many alerts since Monday'
     """
-    _tell_move(run_model_task(folder, "rollback", "--who", who or _login(), "--why", why))
+    _tell_move(run_model_task(environment, folder, "rollback", "--who", who or _login(), "--why", why))
 
 
-def run_model_task(folder: Path, *arguments: str) -> Mapping[str, Any]:
+def run_model_task(environment: Mapping[str, str], folder: Path, *arguments: str) -> Mapping[str, Any]:
     """Run `python -m ml_training ARGUMENTS` for a data folder; return its closing facts."""
     from sentinel.command.data_folder import DataFolder
     from sentinel.command.stages import MLFLOW, TRAIN, stage_environment, stage_program
@@ -73,10 +76,10 @@ def run_model_task(folder: Path, *arguments: str) -> Mapping[str, Any]:
     from sentinel.errors import NotFoundError
 
     data = DataFolder(folder)
-    if MLFLOW not in os.environ and not (data.path / "mlflow.db").exists():
+    if MLFLOW not in environment and not (data.path / "mlflow.db").exists():
         raise NotFoundError(f"{folder}: no models yet; begin with `sentinel run`, name the folder of an earlier run "
                             f"with --data DIR, or an MLflow server in {MLFLOW}")
-    return run_task(stage_program(TRAIN, arguments, stage_environment(data, os.environ)))
+    return run_task(stage_program(TRAIN, arguments, stage_environment(data, environment)))
 
 
 def print_models(console: Any, rows: Sequence[Mapping[str, str]]) -> None:

@@ -51,8 +51,12 @@ def _trained(facts: Facts) -> str:
     return f"{facts['alias']} of {facts['n_rows']:,} · {facts['n_unusual']:,} flagged"
 
 
+def _replayed(facts: Facts) -> str:
+    return f"{facts['flagged']:,} flagged of {facts['read']:,}"
+
+
 SENTENCES: Mapping[str, Callable[[Facts], str]] = {
-    "data_fetch": _fetched, "spark_preprocess": _preprocessed, "ml_training": _trained,
+    "data_fetch": _fetched, "spark_preprocess": _preprocessed, "ml_training": _trained, "backtest": _replayed,
 }
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import orjson
 import pytest
 
-from ml_training.backtest import backtest
+from ml_training.backtest import backtest, main
 from ml_training.replay import replay_features
 from ml_training.replay_source import read_records
 from ml_training.settings import default_hyperparameters
@@ -91,7 +91,7 @@ def test_lines_without_number_are_counted(tmp_path):
 
 
 @pytest.mark.parametrize("uri, error", [
-    ("jsonl:nowhere.jsonl", NotFoundError), ("github:octo/one", SettingsError),
+    ("jsonl:nowhere.jsonl", NotFoundError), ("ftp:octo/one", SettingsError),
 ])
 def test_source_that_cannot_be_replayed_is_refused(uri, error):
     with pytest.raises(error):
@@ -103,3 +103,30 @@ def test_line_that_is_no_pull_request_is_named(tmp_path):
 
     with pytest.raises(DataUnusableError, match="prs.jsonl:1: "):
         list(read_records(f"jsonl:{tmp_path / 'prs.jsonl'}"))
+
+
+def test_command_writes_lines_plot_and_summary(tmp_path, monkeypatch, capsys):
+    (tmp_path / "prs.jsonl").write_bytes(b"\n".join(orjson.dumps(make_payload(place)) for place in range(70)))
+    (tmp_path / "known.csv").write_text("repository,number\nocto/one,60\n")
+    monkeypatch.setattr("sys.argv", ["backtest", f"jsonl:{tmp_path / 'prs.jsonl'}", "--out",
+                                     str(tmp_path / "out.jsonl"), "--incidents", str(tmp_path / "known.csv")])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    closing = orjson.loads(capsys.readouterr().out.splitlines()[-1])
+    assert 0 == ended.value.code
+    assert 70 == len((tmp_path / "out.jsonl").read_bytes().splitlines()) == closing["read"]
+    assert (tmp_path / "out.png").is_file()
+    assert any(words.startswith("1 known incident; ") for words in closing["summary"])
+
+
+def test_empty_source_is_told(tmp_path, monkeypatch, capsys):
+    (tmp_path / "prs.jsonl").touch()
+    monkeypatch.setattr("sys.argv", ["backtest", f"jsonl:{tmp_path / 'prs.jsonl'}", "--out", str(tmp_path / "out")])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert 65 == ended.value.code
+    assert "no pull request in it" in capsys.readouterr().out
