@@ -34,6 +34,7 @@ class ReasonView:
     reason: Reason
     chart: Chart | None
     share_below: float | None
+    is_surprise: bool  # the sentence itself says its share of the repository's past
     usual: str | None  # the middle value, in the reason's own words
 
 
@@ -126,10 +127,11 @@ def page_of(one: RankedPullRequest) -> str:
 def _reason_view(champion: Champion, repository: str, reason: Reason) -> ReasonView:
     quantiles = champion.usual_values(repository, reason.feature)
     if quantiles is None or reason.value is None:
-        return ReasonView(reason, None, None, None)
-    is_surprise = CATALOGUE[FEATURE_NAMES.index(reason.feature)].is_surprise  # its sentence says the share itself
+        return ReasonView(reason, None, None, False, None)
+    is_surprise = CATALOGUE[FEATURE_NAMES.index(reason.feature)].is_surprise
     middle = None if is_surprise else sentence(reason.feature, float(quantiles[len(quantiles) // 2]))
-    return ReasonView(reason, value_chart(quantiles, reason.value), share_below(quantiles, reason.value), middle)
+    return ReasonView(reason, value_chart(quantiles, reason.value), share_below(quantiles, reason.value),
+                      is_surprise, middle)
 
 
 def _model_facts(champion: Champion) -> Mapping[str, Any]:
