@@ -1,6 +1,6 @@
 """Measure the scorer beside a Flask application that answers a constant of the same size.
 
-    python benchmarks/serving.py PULL_REQUESTS.jsonl.gz CHAMPION_FOLDER [--only http|workers|batch|reload] [--seconds N]
+    python benchmarks/serving.py PULL_REQUESTS.jsonl.gz CHAMPION_FOLDER [--only http|workers|batch] [--seconds N]
 
 CHAMPION_FOLDER is the copy that a scorer made (`.sentinel/champion`). Rounds of the two applications alternate, as the
 machine's speed changes; what counts is the ratio, and on a machine with other work the ratio of CPU time per request,
@@ -43,8 +43,7 @@ def main() -> None:
         serve(given)
         return
     payload = orjson.dumps(find_pull_request(given.pull_requests))
-    for name, measure in (("http", measure_http), ("workers", measure_workers), ("batch", measure_batch),
-                          ("reload", measure_reload)):
+    for name, measure in (("http", measure_http), ("workers", measure_workers), ("batch", measure_batch)):
         if given.only in (None, name):
             measure(given, payload)
 
@@ -106,36 +105,6 @@ def measure_batch(given: argparse.Namespace, payload: bytes) -> None:
     print(f"model alone: {MODEL_ROWS / (time.process_time() - began):,.0f} rows/s of one core")
 
 
-def measure_reload(given: argparse.Namespace, payload: bytes) -> None:
-    """Swap the champion again and again under load and count requests that fail."""
-    from model_serving.champion_copy import CURRENT, FACTS, ChampionFolder
-    folder = ChampionFolder(given.champion)
-    facts = folder.facts()
-    with running(given, "score", "gevent", payload) as server:
-        stop = threading.Event()
-
-        def swap() -> None:
-            number = 0
-            while not stop.wait(2.0):
-                number += 1
-                name = f"{facts.name.split('~')[0]}~{number}"
-                copy = folder.folder / name
-                subprocess.run(["cp", "-r", folder.folder / facts.name, copy], check=True)
-                (copy / FACTS).write_bytes((copy / FACTS).read_bytes().replace(facts.name.encode(), name.encode()))
-                (folder.folder / "next").write_text(name)
-                (folder.folder / "next").replace(folder.folder / CURRENT)
-
-        swapper = threading.Thread(target=swap)
-        swapper.start()
-        output = run_wrk(server.address, payload, given.seconds * given.rounds)
-        stop.set()
-        swapper.join()
-    (folder.folder / CURRENT).write_text(facts.name)
-    total = int(re.search(r"(\d+) requests in", output)[1])
-    failed = re.findall(r"Socket errors:.*|Non-2xx.*", output)
-    print(f"\nreload every 2 s under load: {total:,} requests, failed: {failed or 0}")
-
-
 @dataclass(frozen=True)
 class Running:
     """A server in a process of its own."""
@@ -161,12 +130,13 @@ def load(server: Running, payload: bytes, seconds: int) -> tuple[float, float, f
     return (total - failed) / seconds, float(number) * UNITS[unit], cpu / max(total, 1)
 
 
-def run_wrk(address: str, payload: bytes, seconds: int) -> str:
+def run_wrk(address: str, payload: bytes, seconds: int, authorization: str = "") -> str:
     """Run wrk and return what it prints."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script, tempfile.NamedTemporaryFile() as body:
         body.write(payload)
         body.flush()
         script.write(f'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n'
+                     f'wrk.headers["Authorization"] = "{authorization}"\n'
                      f'wrk.body = io.open("{body.name}", "rb"):read("*a")\n')
         script.flush()
         return subprocess.run(
@@ -285,7 +255,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pull_requests")
     parser.add_argument("champion", type=Path)
-    parser.add_argument("--only", choices=("http", "workers", "batch", "reload"))
+    parser.add_argument("--only", choices=("http", "workers", "batch"))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--serve", choices=("constant", "score"), help=argparse.SUPPRESS)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64] | NDArray[np.float32]
 
-WIDTH, HEIGHT = 640.0, 120.0
+WIDTH, HEIGHT = 640.0, 92.0
 N_SCORE_BARS, N_VALUE_BARS = 48, 32
 GAP = 1.5
 LEAST_HEIGHT = 1.5  # so that one pull request can still be seen
@@ -55,7 +55,11 @@ def score_chart(scores: Floats, threshold: float, score: float | None = None) ->
         return None
     shown = [float(positive.min()), float(positive.max()), *(one for one in (threshold, score) if one and one > 0)]
     place = _axis(math.log(min(shown)), math.log(max(shown)))
-    counts, edges = np.histogram(np.log(positive), bins=_edges(place, N_SCORE_BARS))
+    edges = _edges(place, N_SCORE_BARS)
+    if threshold > 0:  # an edge, so that each bar lies on one side of it
+        edges = edges + (math.log(threshold) - edges[0]) % (edges[1] - edges[0]) - (edges[1] - edges[0])
+        edges = np.append(edges, 2 * edges[-1] - edges[-2])
+    counts, edges = np.histogram(np.log(positive), bins=edges)
     marks = [_mark(place(math.log(threshold)), f"threshold {threshold:.3g}")] if threshold > 0 else []
     if score is not None and score > 0:
         marks.append(_mark(place(math.log(score)), f"this one {score:.3g}"))

@@ -9,7 +9,7 @@ const folder = rest[0] === "--pictures" ? rest.splice(0, 2)[1] : null;
 const require = createRequire(join(modules, "node_modules", "/"));
 const { chromium } = require("playwright-core");
 const axe = require("axe-core").source;
-const SIZES = { wide: { width: 1200, height: 900 }, phone: { width: 360, height: 780 } };
+const SIZES = { wide: { width: 1200, height: 1100 }, phone: { width: 360, height: 780 } };
 const GRAVE = ["serious", "critical"];
 
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
