@@ -1,8 +1,9 @@
 """MLflow: runs, their figures and files, and the registered model with its aliases."""
 
+import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ BUDGET = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1", "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 METRICS_AT_ONCE = 1_000  # MLflow takes no more in one call
+DIGEST_CHARACTERS = 36  # MLflow takes no more
 SQLITE = "sqlite:///"
 
 
@@ -98,6 +100,17 @@ class Registry:
         with self._translated("log metrics"):
             for start in range(0, len(rows), METRICS_AT_ONCE):
                 self._client.log_batch(run_id, metrics=rows[start:start + METRICS_AT_ONCE])
+
+    def log_dataset(self, run_id: str, name: str, digest: str, source: str, columns: Sequence[str],
+                    n_rows: int) -> None:
+        """Say which dataset the run was trained on; `columns` are numbers, `digest` is at most 36 characters."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        schema = {"mlflow_colspec": [{"name": column, "type": "double", "required": True} for column in columns]}
+        dataset = Dataset(name, digest[:DIGEST_CHARACTERS], "http",
+                          json.dumps({"url": source}), json.dumps(schema), json.dumps({"num_rows": n_rows}))
+        with self._translated("log the dataset"):
+            self._client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
 
     def log_folder(self, run_id: str, folder: Path) -> None:
         """Store every file of `folder` with the run."""

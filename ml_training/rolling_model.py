@@ -67,6 +67,10 @@ class RollingModel:
             newest = np.stack(self._rows[-COMPARED_ROWS:])
             self.stability.append(rank_correlation(before.score(newest).scores, self._model.score(newest).scores))
 
+    def skip(self, rows: Sequence[Floats]) -> None:
+        """Count rows as seen without judging or learning them: for others that follow the same schedule."""
+        self._rows.extend(rows)
+
     def _to_line(self, row: ReplayedRow, score: float, reasons: tuple[str, ...]) -> dict[str, Any]:
         earlier = self._earlier.setdefault(row.pull_request.repository, deque(maxlen=CONFORMAL_WINDOW))
         scores = np.array(earlier)

@@ -11,15 +11,14 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from ml_training.assembly import AssembledModel, assemble_model
+from ml_training.assembly import assemble_model
 from ml_training.dataset import Dataset, check_fingerprint, read_dataset
 from ml_training.detector import AutoencoderDetector
-from ml_training.gate import Comparison, compare_on_later_rows
-from ml_training.model_folder import write_model_folder
+from ml_training.gate import compare_on_later_rows
 from ml_training.models import PROMOTED_BY, crown
-from ml_training.plots import draw_plots
 from ml_training.rarities import catalogue_rarities
 from ml_training.registry import CHALLENGER, CHAMPION, RegisteredModel, Registry
+from ml_training.run_log import FittedRun, log_run
 from ml_training.settings import Hyperparameters
 from ml_training.splits import rows_of, split_in_time
 from ml_training.verdict_table import judged_features_run, write_verdicts
@@ -116,7 +115,7 @@ def _train(settings: Hyperparameters, store: ObjectStore, registry: Registry, da
         champion_model = load_registered(registry, champion) if champion else None
         test = rows_of(splits, "test", dataset.warm_up)
         comparison = compare_on_later_rows(model, champion_model, dataset.X[test], dataset.repositories[test], settings)
-        _log_run(registry, run_id, detector, assembled, dataset, splits, comparison, now)
+        log_run(registry, run_id, FittedRun(detector, assembled, dataset, splits, comparison), settings, store.uri, now)
         tags |= {"model_version": version, "sha256": hashlib.sha256(assembled.content).hexdigest(),
                  "gate": comparison.reason}
         registered = registry.register(run_id, tags)
@@ -140,26 +139,3 @@ def _renew_champions_verdicts(store: ObjectStore, champion: AnomalyModel | None,
     if champion is not None and champion.feature_fingerprint == dataset.provenance.feature_fingerprint:
         write_verdicts(store, champion, dataset, splits)
         point_to_champion(store, champion.version)
-
-
-def _log_run(registry: Registry, run_id: str, detector: AutoencoderDetector, assembled: AssembledModel,
-             dataset: Dataset, splits: NDArray[np.str_], comparison: Comparison, now: datetime) -> None:
-    at = int(now.timestamp() * 1000)
-    metrics = [(name, getattr(epoch, name), epoch.step, at) for epoch in detector.epochs_
-               for name in ("training_loss", "validation_loss")]
-    figures = {"threshold": assembled.thresholds.pooled, **comparison.metrics()}
-    for split in ("train", "validation", "test"):
-        rows = rows_of(splits, split, dataset.warm_up)
-        figures[f"n_{split}"] = float(len(rows))
-        if len(rows):
-            flagged = assembled.scores[rows] > [assembled.thresholds.of(name) for name in dataset.repositories[rows]]
-            figures[f"flagged_share_{split}"] = float(flagged.mean())
-    registry.log_metrics(run_id, metrics + [(name, value, 0, at) for name, value in figures.items()])
-    with tempfile.TemporaryDirectory(prefix="sentinel-run-") as folder:
-        root = Path(folder)
-        write_model_folder(root / "model", assembled.content, assembled.card, dataset.X[:3])
-        strongest = np.argsort(assembled.scores)[-max(1, len(dataset) // 100):]
-        shares = detector.contributions(dataset.X[strongest]).mean(axis=0)
-        draw_plots(root / "plots", detector.epochs_, assembled.scores, splits, assembled.thresholds.pooled,
-                   dict(zip(dataset.provenance.feature_names, shares.tolist())))
-        registry.log_folder(run_id, root)

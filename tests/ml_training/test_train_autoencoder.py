@@ -63,7 +63,11 @@ def test_run_keeps_settings_figures_and_files(features, store, registry, setting
     assert str(settings.ridge) == run.data.params["ridge"]
     assert {"training_loss", "validation_loss", "threshold", "flagged_share_test"} <= run.data.metrics.keys()
     assert features.run_id == run.data.tags["features_run_id"]
-    assert (folder / MODEL_FILE).is_file() and (folder / "plots" / "scores.png").is_file()
+    assert {"loss.png", "scores.png", "features.png", "alert_budgets.png", "calibration.png"} == {
+        path.name for path in (folder / "plots").iterdir()}
+    assert (folder / MODEL_FILE).is_file()
+    assert [features.run_id in used.dataset.name for used in run.inputs.dataset_inputs] == [True]
+    assert 0 <= run.data.metrics["next_period_share_at_budget_10_permille"] <= 1
     assert "| octo/one | " in (folder / "model" / "card.md").read_text()
 
 
