@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint docs test-contracts test-faults lock clean
+.PHONY: help install run test lint docs test-contracts test-faults test-mongo-java test-spark test-pages load-test lock clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -37,7 +37,28 @@ test-contracts: install build/npm ## our queries and parser against what GitHub 
 	$(BIN)/python -m pytest tests/sources/test_github_schema.py tests/sources/test_github_recorded.py
 
 test-faults: install ## the seeded faults of fetching, 50 seeds (minutes)
-	SENTINEL_FAULT_SEEDS=50 $(BIN)/python -m pytest tests/sources/test_github_faults.py
+	SENTINEL_FAULT_SEEDS=50 $(BIN)/python -m pytest tests/sources/test_github_faults.py tests/data_fetch/test_nothing_lost.py
+
+build/mongo-java-server: tests/sentinel/mongo_java_server/pom.xml
+	mvn --quiet --batch-mode --file $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$@
+	@touch $@
+
+test-mongo-java: install build/mongo-java-server ## the store on a second, independent server (needs Maven)
+	$(BIN)/python -m pytest tests/sentinel/test_mongo.py
+
+test-spark: install ## Spark on clusters of this machine and onto S3 (minutes)
+	$(BIN)/python -m pytest -m long_spark tests/spark_preprocess
+
+build/browser: Makefile
+	npm install --silent --prefix build/browser axe-core@4 playwright-core@1
+	@touch $@
+
+test-pages: install build/browser ## the pages in Debian's chromium, by axe's rules (needs npm)
+	$(BIN)/python -m pytest tests/model_serving/test_pages_in_chromium.py
+
+load-test: install ## Locust against a running scorer, HOST=http://127.0.0.1:8080; exit 1 when the gate is missed
+	$(BIN)/locust -f model_serving/locustfile.py --headless --users 20 --spawn-rate 10 --run-time 60s \
+		--host $(or $(HOST),http://127.0.0.1:8080)
 
 lock: ## pin every dependency anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --all-extras \
