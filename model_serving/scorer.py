@@ -2,7 +2,8 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,15 +36,15 @@ class Champion:
     histories: Mapping[str, RepositoryHistory]  # by repository in lower case, as GitHub compares names
     verdicts: VerdictTable | None
     quantiles: NDArray[np.float32]  # (n_repositories, n_features, n_quantiles), for drawing
+    nothing_known: RepositoryHistory = field(default_factory=partial(RepositoryHistory, ""))  # of other repositories
 
     def score(self, pull_requests: Sequence[PullRequest]) -> list[Verdict]:
         """Score each as if it were opened now; no history changes."""
-        histories = [self._history_of(one.repository) for one in pull_requests]
+        histories = [self.histories.get(one.repository.lower(), self.nothing_known) for one in pull_requests]
         X = np.array([history.features(one) for history, one in zip(histories, pull_requests)], dtype=np.float64)
-        return make_verdicts(
-            self.model, [history.repository for history in histories], [one.number for one in pull_requests],
-            [not history.is_warm for history in histories], X,
-        )
+        names = [history.repository or one.repository for history, one in zip(histories, pull_requests)]
+        return make_verdicts(self.model, names, [one.number for one in pull_requests],
+                             [not history.is_warm for history in histories], X)
 
     def notes(self, pull_request: PullRequest) -> list[str]:
         """Say what limits a verdict, in sentences."""
@@ -58,9 +59,6 @@ class Champion:
         repositories, features = list(self.facts.histories), self.facts.feature_names
         quantiles = self.quantiles[repositories.index(repository), features.index(feature)]
         return None if np.isnan(quantiles).any() else quantiles
-
-    def _history_of(self, repository: str) -> RepositoryHistory:
-        return self.histories.get(repository.lower()) or RepositoryHistory(repository)
 
 
 def load_champion(folder: ChampionFolder) -> Champion:
