@@ -32,7 +32,8 @@ def run_on_spark(settings: SparkPreprocessSettings, environment: MutableMapping[
     `work` runs beside the main thread, which only waits: a signal raised inside py4j would be swallowed there.
     `environment` is that of this process, because pyspark reads it; it is left as it was.
     """
-    logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it logs, with a traceback, what it also raises
+    for name in ("", "py4j.java_gateway", "py4j.clientserver"):
+        logging.getLogger(name).addFilter(_is_not_of_py4j)
     with java_process(spark_properties(settings), environment) as (process, port, secret), \
             ThreadPoolExecutor(1, "spark") as thread:
         running = thread.submit(copy_context().run, _run, settings, environment, port, secret, work)
@@ -115,6 +116,11 @@ def _forget_gateway() -> None:
     """Let a later session of this process start its own Java."""
     SparkContext._gateway.shutdown()
     SparkContext._gateway = SparkContext._jvm = None
+
+
+def _is_not_of_py4j(record: logging.LogRecord) -> bool:
+    """Tell whether to log a record; py4j logs, with a traceback and in part as root, what it also raises."""
+    return Path(record.pathname).parent.name != "py4j"
 
 
 def _wait_for(running: Future[Result]) -> Result:

@@ -1,11 +1,13 @@
 """The side file of a run, and the names of its files."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from sentinel.errors import CorruptFileError, NotFoundError
 from sentinel.object_store import FolderStore
 from sentinel.provenance import (
-    Provenance, file_stem, find_latest_run, publish_provenance, read_provenance, stored_history_name,
+    Provenance, begun_at, file_stem, find_latest_run, publish_provenance, read_provenance, stored_history_name,
 )
 
 
@@ -44,6 +46,19 @@ def test_another_file_in_its_place_is_corrupt(store, content):
 
     with pytest.raises(CorruptFileError, match="run spark_preprocess again"):
         find_latest_run(store)
+
+
+def test_parts_are_the_parquet_files_without_the_reports_beside_them():
+    files = {name: "hash" for name in ("features/run/part-b.parquet", "features/run/quality.json",
+                                       "histories/run/octo__harbour@1.history", "features/run/part-a.parquet")}
+
+    assert ["features/run/part-a.parquet", "features/run/part-b.parquet"] == provenance_of("run", files).parts
+
+
+@pytest.mark.parametrize(("run_id", "expected"), [
+    ("20260301T101112Z-aa", datetime(2026, 3, 1, 10, 11, 12, tzinfo=UTC)), ("run", None), ("", None)])
+def test_name_of_a_run_tells_when_it_began(run_id, expected):
+    assert expected == begun_at(run_id)
 
 
 def test_history_is_found_by_the_name_under_which_it_was_stored():

@@ -60,6 +60,12 @@ def test_values_outside_the_range_are_found(values, expected):
     assert ([] if expected is None else [expected]) == hardest
 
 
+def test_what_is_hard_is_not_told_again_as_soft():
+    report = checked([vector(log_additions=41.0)] * 3 + [GOOD] * 197)
+
+    assert [("hard", "outside", "log_additions")] == found(report)
+
+
 @pytest.mark.parametrize(("changes", "expected"), [
     ({"duplicates": 1}, ("soft", "duplicates", "octo/pier")), ({"future": 2}, ("soft", "future", "octo/pier")),
     ({"ancient": 1}, ("soft", "ancient", "octo/pier")), ({"by_top_author": 101}, ("soft", "top_author", "octo/pier")),

@@ -9,7 +9,9 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 
 import pyarrow.parquet
 import pytest
@@ -185,19 +187,41 @@ def test_more_rejected_documents_than_allowed_stop_the_run(rejected, is_usable):
     (signal.SIGTERM, 75), (signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_stopped_run_leaves_no_process_and_nothing_that_counts(good_run, tmp_path, number, exit_code):
     environment = good_run.environment | {"SENTINEL_OBJECT_STORE_URI": f"file://{tmp_path}", "TMPDIR": str(tmp_path)}
-    process = subprocess.Popen([sys.executable, "-P", "-m", "spark_preprocess"], env=environment, cwd=tmp_path,
-                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    with process:
-        wait_for_python_workers(process)
+    with started_stage(environment, tmp_path) as process:
         below = descendants(process.pid)
         process.send_signal(number)
-        ended = process.wait(RUN_SECONDS)
+        said, _ = process.communicate(timeout=RUN_SECONDS)
     wait_until_gone(below)
 
-    assert exit_code == ended
+    assert exit_code == process.returncode
+    assert "Traceback" not in said + (tmp_path / "stderr").read_text()
     assert set() == still_running(below)
     with pytest.raises(NotFoundError):
         find_latest_run(good_run.store.__class__(f"file://{tmp_path}", tmp_path))
+
+
+@pytest.mark.long_spark
+def test_java_that_is_killed_is_temporary_and_told_once(good_run, tmp_path):
+    environment = good_run.environment | {"SENTINEL_OBJECT_STORE_URI": f"file://{tmp_path}", "TMPDIR": str(tmp_path)}
+    with started_stage(environment, tmp_path) as process:
+        java = next(one for one in descendants(process.pid) if Path(f"/proc/{one}/comm").read_text() == "java\n")
+        os.kill(java, signal.SIGKILL)
+        said, _ = process.communicate(timeout=RUN_SECONDS)
+
+    last = json.loads(said.splitlines()[-1])
+    assert (75, "UnavailableError") == (process.returncode, last["error"])
+    assert "Spark's Java ended with -9 before the work was done; give it more memory" in last["text"]
+    assert "Traceback" not in said + (tmp_path / "stderr").read_text()
+
+
+@contextmanager
+def started_stage(environment: Mapping[str, str], folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start the stage, and wait until its tasks begin."""
+    with (folder / "stderr").open("w") as stderr, subprocess.Popen(
+            [sys.executable, "-P", "-m", "spark_preprocess"], env=dict(environment), cwd=folder,
+            stdout=subprocess.PIPE, stderr=stderr, text=True) as process:
+        wait_for_python_workers(process)
+        yield process
 
 
 def wait_for_python_workers(process: subprocess.Popen[str]) -> None:
