@@ -130,7 +130,7 @@ def load(server: Running, payload: bytes, seconds: int) -> tuple[float, float, f
     return (total - failed) / seconds, float(number) * UNITS[unit], cpu / max(total, 1)
 
 
-def run_wrk(address: str, payload: bytes, seconds: int, authorization: str = "") -> str:
+def run_wrk(address: str, payload: bytes, seconds: int, authorization: str = "", path: str = "/score") -> str:
     """Run wrk and return what it prints."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script, tempfile.NamedTemporaryFile() as body:
         body.write(payload)
@@ -141,7 +141,7 @@ def run_wrk(address: str, payload: bytes, seconds: int, authorization: str = "")
         script.flush()
         return subprocess.run(
             ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "--timeout", "10s", "-s", script.name,
-             f"{address}/score"], check=True, capture_output=True, text=True).stdout
+             f"{address}{path}"], check=True, capture_output=True, text=True).stdout
 
 
 @contextmanager
@@ -158,7 +158,7 @@ def running(given: argparse.Namespace, application: str, worker_class: str, payl
              "--worker-class", worker_class], stdout=subprocess.DEVNULL, start_new_session=True)
         address = f"http://127.0.0.1:{port}"
         try:
-            _wait_until(lambda: ask(address, "/score", payload, "application/json"))
+            wait_until(lambda: ask(address, "/score", payload, "application/json"))
             yield Running(address, process.pid)
         finally:
             os.killpg(process.pid, signal.SIGTERM)
@@ -239,7 +239,8 @@ def _attempt() -> Any:
     return Attempt(datetime.now(UTC).isoformat(), True, "benchmark")
 
 
-def _wait_until(action: Any) -> None:
+def wait_until(action: Any) -> None:
+    """Repeat until it does not fail any more, at most a minute."""
     patience = time.monotonic() + 60
     while True:
         try:
