@@ -25,6 +25,7 @@ HOMES = {
     "httpx2": ("sentinel/sources/",),
     "click": ("sentinel/command/",), "rich": ("sentinel/command/",), "matplotlib": ("ml_training/",),
 }
+OTHER_IMAGES = frozenset({"model_serving/locustfile.py"})  # files of a stage that its own image does not run
 ENVIRONMENT = frozenset({"environ", "environb", "getenv"})
 MAY_READ_ENVIRONMENT = re.compile(r"(.*/)?__main__\.py|sentinel/settings\.py")
 # Names of imports that differ from those of the distributions in pyproject.toml.
@@ -159,7 +160,7 @@ def reached_imports(root: Path, stage: str) -> list[Import]:
     by_path: dict[str, list[Import]] = {path: [] for path in modules(root)}
     for found in imports(root):
         by_path[found.path].append(found)
-    waiting = [path for path in by_path if path.startswith(f"{stage}/")]
+    waiting = [path for path in by_path if path.startswith(f"{stage}/") and path not in OTHER_IMAGES]
     seen: set[str] = set()
     while waiting:
         path = waiting.pop()

@@ -9,6 +9,7 @@ from sentinel.features.situation import Situation
 MOST_LOG = 40.0  # ln of the largest count that the parser takes, and more
 MOST_COUNTED = 20.0
 MOST_SURPRISE_NATS = 8.0  # exp(-8) is 1 in 3,000: no history here is long enough to tell more
+MOST_SAID = 1_000  # changes; a history fades over about as many, so that a rarer share is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +69,12 @@ def _at_most(count: float) -> float:
 
 
 def share_in_words(nats: float) -> str:
-    """Say a surprise as a share of earlier changes: "as in 1 of 50 changes here"."""
+    """Say a surprise as a share of earlier changes: "reached by about 1 in 50 changes here"."""
     one_of = math.exp(min(nats, MOST_SURPRISE_NATS))
     if one_of < 2:
         return "as usual here"
+    if one_of > MOST_SAID:
+        return f"reached by fewer than 1 in {MOST_SAID:,} changes here"
     digits = max(0, len(str(int(one_of))) - 2)
     return f"reached by about 1 in {int(round(one_of, -digits)):,} changes here"
 
