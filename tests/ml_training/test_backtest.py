@@ -9,6 +9,7 @@ import pytest
 from ml_training.backtest import backtest, main
 from ml_training.replay import replay_features
 from ml_training.replay_source import read_records
+from ml_training.rolling_model import RollingModel
 from ml_training.settings import default_hyperparameters
 from sentinel.errors import DataUnusableError, NotFoundError, SettingsError
 from sentinel.pull_request import parse_pull_request
@@ -130,3 +131,12 @@ def test_empty_source_is_told(tmp_path, monkeypatch, capsys):
 
     assert 65 == ended.value.code
     assert "no pull request in it" in capsys.readouterr().out
+
+
+def test_each_retrain_tells_how_stable_the_order_is():
+    model = RollingModel(SETTINGS)
+
+    list(backtest(make_records(201), "source", SETTINGS, model))
+
+    assert 2 == len(model.stability)  # at 100 and 200; at 50 there was no model before
+    assert all(-1 <= correlation <= 1 for correlation in model.stability)
