@@ -15,13 +15,13 @@ def is_graphql_node(payload: Mapping[str, Any]) -> bool:
 
 
 def to_rest_shape(node: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the node's fields under their REST names; the parser checks their types."""
-    author, files = _part(node, "author"), _part(node, "files").get("nodes")
+    """Return the node's fields under their REST names and as REST writes them; the parser checks their types."""
+    files = _part(node, "files").get("nodes")
     return {
         "number": node.get("number"),
         "title": node.get("title"),
-        "body": node.get("body"),
-        "user": {"login": author.get("login"), "type": author.get("__typename")},
+        "body": None if node.get("body") == "" else node.get("body"),
+        "user": _user(_part(node, "author")),
         "created_at": node.get("createdAt"),
         "updated_at": node.get("updatedAt"),
         "merged_at": node.get("mergedAt"),
@@ -40,6 +40,14 @@ def to_rest_shape(node: Mapping[str, Any]) -> dict[str, Any]:
         "changed_files": node.get("changedFiles"),
         "files": [_file(file) for file in files] if isinstance(files, list) else None,
     }
+
+
+def _user(author: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the author; REST ends the login of a bot in [bot], GraphQL does not."""
+    login, kind = author.get("login"), author.get("__typename")
+    if kind == "Bot" and isinstance(login, str):
+        login = f"{login.removesuffix('[bot]')}[bot]"
+    return {"login": login, "type": kind}
 
 
 def _part(node: Mapping[str, Any], field: str) -> Mapping[str, Any]:

@@ -88,13 +88,20 @@ def test_graphql_answer_is_read_as_the_rest_shape_without_patches():
 
 
 @pytest.mark.parametrize("node, author", [
-    (None, (None, "User")), ({"__typename": "Bot", "login": "dependabot"}, ("dependabot", "Bot")),
+    (None, (None, "User")), ({"__typename": "Bot", "login": "dependabot"}, ("dependabot[bot]", "Bot")),
+    ({"__typename": "Bot", "login": "dependabot[bot]"}, ("dependabot[bot]", "Bot")),
+    ({"__typename": "Bot", "login": None}, (None, "User")),
     ({"__typename": "EnterpriseUserAccount", "login": "eve"}, ("eve", "User")),
 ])
 def test_graphql_author_may_be_gone_or_of_a_new_kind(node, author):
     opened = parse_pull_request({**GRAPHQL, "author": node}).pull_request
 
     assert author == (opened.author, opened.author_kind)
+
+
+@pytest.mark.parametrize("body, read", [("", None), (None, None), ("It was bent.", "It was bent.")])
+def test_graphql_writes_an_empty_body_where_rest_has_null(body, read):
+    assert read == parse_pull_request({**GRAPHQL, "body": body}).pull_request.body
 
 
 def test_graphql_without_head_or_files_is_read():

@@ -7,7 +7,7 @@ from typing import Any
 
 from sentinel.errors import NotFoundError, RecordError
 from sentinel.logs import get_logger
-from sentinel.pull_request import MAX_FILES, PullRequestRecord, parse_pull_request
+from sentinel.pull_request import MAX_FILES
 from sentinel.sources.github.client import GitHubClient, GraphqlAnswer
 from sentinel.sources.github.limits import OverloadedError, node_of, shown
 from sentinel.sources.github.query import FILES
@@ -48,15 +48,6 @@ def updated_at(node: Any) -> datetime | None:
         return datetime.fromisoformat(node["updatedAt"]).astimezone(UTC)
     except (TypeError, KeyError, ValueError):
         return None
-
-
-def parse_node(node: Mapping[str, Any], repository: str) -> PullRequestRecord:
-    """Read a node, with what GraphQL writes differently written as in REST; raises RecordError."""
-    written = dict(node, body=node.get("body") or None)
-    author = node.get("author")
-    if isinstance(author, dict) and author.get("__typename") == "Bot":
-        written["author"] = author | {"login": f"{str(author.get('login')).removesuffix('[bot]')}[bot]"}
-    return parse_pull_request(written, repository=repository)
 
 
 def with_all_files(client: GitHubClient, node: Mapping[str, Any], repository: str) -> dict[str, Any]:

@@ -9,10 +9,10 @@ import orjson
 
 from sentinel.errors import RecordError
 from sentinel.logs import get_logger
-from sentinel.pull_request import PullRequestRecord
+from sentinel.pull_request import PullRequestRecord, parse_pull_request
 from sentinel.sources.github.client import GitHubClient
 from sentinel.sources.github.limits import OverloadedError, RefusedCursorError
-from sentinel.sources.github.nodes import Nodes, parse_node, read_nodes, updated_at, with_all_files
+from sentinel.sources.github.nodes import Nodes, read_nodes, updated_at, with_all_files
 from sentinel.sources.github.progress import PageSize, ReadingState, begin_anew, read_state
 from sentinel.sources.github.query import PULL_REQUESTS
 from sentinel.sources.page import Cursor, Page, RejectedRecord, shown_raw
@@ -131,7 +131,7 @@ class _Walk:
                 if place in answer.problems:
                     raise RecordError(answer.problems[place])
                 whole = with_all_files(self._client, node, self._repository) if self._with_files else node
-                records.append(parse_node(whole, self._repository))
+                records.append(parse_pull_request(whole, repository=self._repository))
             except RecordError as error:
                 where = f"#{node['number']}" if node else f" {place} before {answer.end_cursor}"
                 rejected.append(RejectedRecord(f"{self._repository}{where}", str(error), shown_raw(orjson.dumps(node))))
