@@ -10,7 +10,7 @@ from sentinel.errors import UnavailableError
 from sentinel.sources.simulated import FaultPlan
 
 HARBOUR = "saltmarsh/harbour"
-N_SEEDS = int(os.environ.get("SENTINEL_FAULT_SEEDS", "3"))  # `make fault-tests` sets 50
+N_SEEDS = int(os.environ.get("SENTINEL_FAULT_SEEDS", "3"))  # `make test-faults` sets 50
 
 
 def read_until_killed(reader, rng: random.Random) -> None:
