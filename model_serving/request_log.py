@@ -23,7 +23,7 @@ class RequestLog:
         line = orjson.dumps({
             "route": route, "method": method, "status": status, "milliseconds": round(seconds * 1000, 3),
             "request_id": request_id, "event": EVENT, "stage": "model_serving", "level": "info",
-            "timestamp": datetime.now(UTC).replace(tzinfo=None),
-        }, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC)
+            "timestamp": datetime.now(UTC),
+        }, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
         sys.stdout.write(line.decode())
         sys.stdout.flush()

@@ -58,6 +58,30 @@ def test_slow_clients_do_not_stop_others_and_a_killed_worker_is_replaced(running
     assert [] == running.left_behind()
 
 
+def test_a_request_leaves_one_line_in_the_form_of_all_others(running: RunningScorer) -> None:
+    running.ask("/score", pull_request_json())
+
+    line, other = running.wait_for("model_serving.request"), running.wait_for("model_serving.ready")
+
+    assert ("/score", "POST", 200, "model_serving", "info") == (
+        line["route"], line["method"], line["status"], line["stage"], line["level"])
+    assert 32 == len(str(line["request_id"])) and line["milliseconds"] > 0
+    assert str(line["timestamp"])[-1] == str(other["timestamp"])[-1] == "Z"
+
+
+def test_a_body_that_comes_too_slowly_is_refused(settings: ServingSettings, tmp_path: Path) -> None:
+    scorer = RunningScorer(settings.model_copy(update={"body_seconds": 0.3}), tmp_path)
+    try:
+        with socket.create_connection(("127.0.0.1", int(scorer.address.rpartition(":")[2])), timeout=30) as slow:
+            slow.sendall(b"POST /score HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                         b"Content-Length: 900\r\n\r\n{")
+            answer = slow.recv(4_096)
+    finally:
+        scorer.kill()
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+
+
 def test_a_port_in_use_is_told_before_anything_is_loaded(settings: ServingSettings, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
