@@ -7,7 +7,7 @@ sum of the columns' own tails, and the distance to the nearest rows. Pull reques
 geometric mean of the distance and 1 + the sum of their groups' rarities.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,14 +98,19 @@ class AutoencoderDetector:
 
     def decision_function(self, X: ArrayLike) -> Floats:
         """Return one score per row of X (n_rows, n_features), at least 0; higher is more unusual."""
-        return self.contributions(X).sum(axis=1)
+        pieces = [piece.sum(axis=1) for piece in self._pieces(self._check_width(X))]
+        return np.concatenate(pieces) if pieces else np.empty(0)
 
     def contributions(self, X: ArrayLike) -> Floats:
         """Return each feature's share of the scores, (n_rows, n_features), at least 0; rows add up to the score."""
         X = self._check_width(X)
-        pieces = [self._with_rarities(piece, self._join(self._measures(piece)))
-                  for start in range(0, len(X), ROWS_AT_ONCE) for piece in [X[start:start + ROWS_AT_ONCE]]]
+        pieces = list(self._pieces(X))
         return np.concatenate(pieces) if pieces else np.empty(X.shape)
+
+    def _pieces(self, X: Floats) -> Iterator[Floats]:
+        for start in range(0, len(X), ROWS_AT_ONCE):
+            piece = X[start:start + ROWS_AT_ONCE]
+            yield self._with_rarities(piece, self._join(self._measures(piece)))
 
     def _with_rarities(self, X: Floats, contributions: Floats) -> Floats:
         if self.parts_.rarities is None:
