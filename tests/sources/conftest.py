@@ -43,18 +43,21 @@ class Reader:
     cursors: dict[str, Cursor] = field(default_factory=dict)
     records: dict[str, PullRequestRecord] = field(default_factory=dict)
     rejected: list[RejectedRecord] = field(default_factory=list)
+    totals: list[int | None] = field(default_factory=list)
 
     def run(self, repository: str = HARBOUR, *, max_pages: int = 1_000_000, budget_seconds: float = 1e6,
-            with_files: bool = True, token: str = TOKEN) -> int:
+            with_files: bool = True, token: str = TOKEN, since: datetime | None = None) -> int:
         """Read up to `max_pages` pages, as if killed then; return how many records came."""
         came = 0
         with open_github_at(self.address, SecretStr(token), budget_seconds, [repository], "test:", clock=self.clock,
-                            with_files=with_files) as source:
+                            with_files=with_files, since=since) as source:
             for n_pages, page in enumerate(source.pages(self.cursors.get), start=1):
                 came += len(page.records)
                 self.records |= {record.pull_request.key: record for record in page.records}
                 self.rejected += page.rejected
-                self.cursors[page.repository] = page.cursor
+                self.totals.append(page.total)
+                if page.cursor is not None:
+                    self.cursors[page.repository] = page.cursor
                 if n_pages == max_pages:
                     break
         return came

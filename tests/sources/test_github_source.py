@@ -44,6 +44,18 @@ def test_total_grows_with_each_repository_of_the_source():
     assert [1_500] * 15 + [2_200] * 7 == totals
 
 
+def test_total_is_left_out_when_the_first_walk_goes_on(serve_github):
+    """It counts what is stored already too, so the time left would be told too long."""
+    reader = serve_github(350)
+    reader.run(max_pages=2)
+
+    assert [350, 350] == reader.totals
+
+    reader.run()
+
+    assert [350, 350, None, None, None] == reader.totals
+
+
 def test_a_thousand_pull_requests_cost_ten_requests_without_files(serve_github):
     reader = serve_github(1_000)
     reader.run(with_files=False)
@@ -155,6 +167,47 @@ def test_files_come_by_rest_when_graphql_cannot_give_them(serve_github):
 
 def test_refused_cursor_begins_the_walk_anew(serve_github):
     reader = serve_github(350, FaultPlan(by_request={3: Fault.REFUSED_CURSOR}))
+    reader.run()
+
+    assert reader.is_complete
+
+
+def test_only_what_changed_since_is_read_and_no_cursor_is_kept(serve_github):
+    reader, since = serve_github(), later(60)
+    harbour = reader.github.repositories[HARBOUR]
+    older, first, newest = harbour.numbers("all")[:3]
+    for number, at in ((older, since - timedelta(seconds=1)), (first, since), (newest, since + timedelta(days=1))):
+        harbour.edit(number, at, title=f"Edit {number}")
+
+    assert 2 == reader.run(since=since)
+    assert [f"{HARBOUR}#{newest}", f"{HARBOUR}#{first}"] == list(reader.records)
+    assert ({}, {"PullRequests": 1}) == (reader.cursors, reader.github.requests)
+
+    reader.run()
+
+    assert reader.is_complete
+
+
+def test_since_reads_every_page_down_to_its_time(serve_github):
+    reader = serve_github(450)
+    times = sorted(record.outcome.updated_at for record in reader.github.repositories[HARBOUR].records())
+
+    assert 251 == reader.run(since=times[-251])
+    assert 3 == reader.github.requests["PullRequests"]
+
+
+@pytest.mark.parametrize("n_pages_before", [1, 10])
+def test_since_leaves_alone_how_far_the_repository_is_read(serve_github, n_pages_before):
+    """Neither an unfinished first walk nor a finished one is asked, moved or marked as complete."""
+    reader = serve_github(350)
+    reader.run(max_pages=n_pages_before)
+    reader.github.repositories[HARBOUR].edit(1, later(30), title="Before")
+    reader.github.repositories[HARBOUR].edit(2, later(90), title="After")
+    before = dict(reader.cursors)
+
+    assert 1 == reader.run(since=later(60))
+    assert before == reader.cursors
+
     reader.run()
 
     assert reader.is_complete

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
 from pydantic import SecretStr
 
@@ -12,11 +13,12 @@ from sentinel.sources.github.source import GitHubSource
 
 @contextmanager
 def open_github_at(api_url: str, token: SecretStr | None, budget_seconds: float, repositories: Sequence[str],
-                   uri: str, *, clock: Clock | None = None, with_files: bool = True) -> Iterator[GitHubSource]:
+                   uri: str, *, clock: Clock | None = None, with_files: bool = True,
+                   since: datetime | None = None) -> Iterator[GitHubSource]:
     """Open repositories of the GitHub at `api_url`; log what was asked of it at the end."""
     with open_client(api_url, token, budget_seconds, clock) as client:
         try:
-            yield GitHubSource(client, repositories, uri, with_files=with_files)
+            yield GitHubSource(client, repositories, uri, with_files=with_files, since=since)
         finally:
             counts = client.counts
             get_logger().info("github.asked", source=uri, requests=counts.requests, points=counts.points,

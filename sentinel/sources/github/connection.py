@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from datetime import datetime
 from typing import Any
 
 from sentinel.errors import NotFoundError, UnavailableError
@@ -22,9 +23,10 @@ class GitHubConnection:
         self._client = client
         self.counts = client.counts
 
-    def open_source(self, repository: str) -> nullcontext[GitHubSource]:
-        """Open OWNER/NAME."""
-        return nullcontext(GitHubSource(self._client, [repository], f"github:{repository}", with_files=True))
+    def open_source(self, repository: str, since: datetime | None = None) -> nullcontext[GitHubSource]:
+        """Open OWNER/NAME, or only what changed there since a time."""
+        return nullcontext(
+            GitHubSource(self._client, [repository], f"github:{repository}", with_files=True, since=since))
 
     def list_repositories(self, owner: str) -> list[str]:
         """Return OWNER/NAME of all repositories of an organisation or a person that may have pull requests.

@@ -26,10 +26,16 @@ Order = Literal["CREATED_AT", "UPDATED_AT"]
 class GitHubSource:
     """The pull requests of some repositories on GitHub."""
 
-    def __init__(self, client: GitHubClient, repositories: Sequence[str], uri: str, *, with_files: bool) -> None:
-        """Read `repositories` one after the other; `with_files` asks for their changed files too."""
+    def __init__(self, client: GitHubClient, repositories: Sequence[str], uri: str, *, with_files: bool,
+                 since: datetime | None = None) -> None:
+        """Read `repositories` one after the other; `with_files` asks for their changed files too.
+
+        With `since`, read only what was updated then or later, whatever was read before: saved
+        cursors are not asked for, and pages have none, so that the next reading without `since`
+        goes on where the last one without it ended.
+        """
         self.uri = uri
-        self._client, self._repositories, self._with_files = client, repositories, with_files
+        self._client, self._repositories, self._with_files, self._since = client, repositories, with_files, since
 
     def pages(self, saved_cursor: Callable[[str], Cursor | None]) -> Iterator[Page]:
         """Yield pages; a repository that was renamed is read under the name that GitHub gives it.
@@ -46,7 +52,10 @@ class GitHubSource:
 
     def _pages_of(self, repository: str, saved_cursor: Callable[[str], Cursor | None]) -> Iterator[Page]:
         try:
-            yield from _Walk(self._client, repository, saved_cursor(repository), self._with_files).pages()
+            if self._since is None:
+                yield from _Walk(self._client, repository, saved_cursor(repository), self._with_files).pages()
+            else:
+                yield from _Walk(self._client, repository, None, self._with_files).pages_since(self._since)
         except _RenamedError as error:
             get_logger().warning("github.repository_renamed", old=repository, new=error.name)
             yield from self._pages_of(error.name, saved_cursor)
@@ -82,6 +91,15 @@ class _Walk:
         if was_under_way:
             yield from self._changes()
 
+    def pages_since(self, since: datetime) -> Iterator[Page]:
+        """Yield what was updated at `since` or later, the newest first, without cursors.
+
+        What is updated during this walk may be missed by it, as by any walk over changes; the next one reads it.
+        """
+        self._state = replace(self._state, high_water=since + OVERLAP)  # the walk goes as far below it
+        for page in self._changes():
+            yield replace(page, cursor=None)
+
     @property
     def _is_stale(self) -> bool:
         """Tell whether the first walk took so long that much may have changed behind it."""
@@ -90,7 +108,7 @@ class _Walk:
 
     def _first_walk(self) -> Iterator[Page]:
         """Walk all by the time of opening, which never changes: new ones come behind the cursor."""
-        is_done = False
+        is_done, is_resumed = False, self._state.after is not None
         while not is_done:
             answer = self._ask("CREATED_AT", "ASC")
             is_done = not answer.has_more
@@ -98,7 +116,7 @@ class _Walk:
             self._state = replace(self._state, started_at=started_at, after=answer.end_cursor or self._state.after)
             if is_done:
                 self._state = replace(self._state, high_water=started_at, after=None)
-            yield self._page(answer, total=answer.total)
+            yield self._page(answer, total=None if is_resumed else answer.total)  # it counts what was read before
 
     def _changes(self) -> Iterator[Page]:
         """Walk from the newest update down to the last high water and a little further.
