@@ -1,6 +1,7 @@
 """The scorer as real processes: gunicorn, its workers, and what signals do to them."""
 
 import os
+import shutil
 import signal
 import socket
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from model_serving.champion_copy import LAST_ATTEMPT
 from model_serving.settings import ServingSettings
 from tests.model_serving.made_up_harbour import pull_request_json
 from tests.model_serving.running_scorer import PATIENCE_SECONDS, RunningScorer
@@ -17,7 +19,9 @@ from tests.model_serving.running_scorer import PATIENCE_SECONDS, RunningScorer
 @pytest.fixture
 def running(settings: ServingSettings, tmp_path: Path) -> Iterator[RunningScorer]:
     """Return a scorer whose MLflow does not answer: the last good copy serves."""
-    unreachable = settings.model_copy(update={"mlflow_tracking_uri": "http://127.0.0.1:9"})
+    own = shutil.copytree(settings.champion_folder, tmp_path / "champion",
+                          ignore=shutil.ignore_patterns(LAST_ATTEMPT))  # other scorers asked MLflow before
+    unreachable = settings.model_copy(update={"mlflow_tracking_uri": "http://127.0.0.1:9", "champion_folder": own})
     scorer = RunningScorer(unreachable, tmp_path)
     yield scorer
     scorer.kill()
