@@ -18,15 +18,17 @@ class FetchCounts:
     sources: int = 0
     pages: int = 0
     read: int = 0
+    skipped: int = 0  # not changed since the time that was asked for
     requests: int = 0
     points: int = 0
     stored: StoredCounts = StoredCounts()
     failures: list[SentinelError] = field(default_factory=list)
 
-    def add(self, page: Page, stored: StoredCounts) -> None:
-        """Count one page."""
+    def add(self, page: Page, stored: StoredCounts, skipped: int = 0) -> None:
+        """Count one page as it was stored, and the records of it that were skipped."""
         self.pages += 1
-        self.read += len(page.records) + len(page.rejected)
+        self.read += len(page.records) + len(page.rejected) + skipped
+        self.skipped += skipped
         self.stored += stored
 
     def facts(self) -> dict[str, Any]:
@@ -35,7 +37,7 @@ class FetchCounts:
         return {
             "sources": self.sources, "failed": len(self.failures), "requests": self.requests, "points": self.points,
             "pages": self.pages, "read": self.read, "new": stored.new, "changed": stored.changed,
-            "unchanged": stored.unchanged, "rejected": stored.rejected,
+            "unchanged": stored.unchanged, "skipped": self.skipped, "rejected": stored.rejected,
             "wrote_nothing": stored.new == stored.changed == 0,
         }
 

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass
 from typing import Any
 
+from data_fetch.changed_since import without_older
 from data_fetch.counts import FetchCounts
 from data_fetch.metrics import closing_counts
 from data_fetch.readers import Ended, read_in_turn, read_one
@@ -93,7 +94,7 @@ class FetchRun:
                 return
             try:
                 self._fetch_together([
-                    self._reading(f"github:{name}", lambda name=name: github.open_source(name))
+                    self._reading(f"github:{name}", lambda name=name: github.open_source(name, self._settings.since))
                     for name in self._each_repository(names, github.list_repositories)])
             finally:
                 self._counts.requests, self._counts.points = github.counts.requests, github.counts.points
@@ -120,19 +121,25 @@ class FetchRun:
         return list(found)
 
     def _reading(self, uri: str, opening: Callable[[], AbstractContextManager[Source]]) -> SourceReading:
-        cursors = SavedCursors(self._store, uri, self._settings.full)
+        cursors = SavedCursors(self._store, uri, self._settings.full or self._settings.since is not None)
         return SourceReading(uri, _pages(opening, cursors), cursors)
 
     def _store_page(self, reading: SourceReading, page: Page) -> None:
-        """Store a page, then how far the source is read, in this order: a kill between them repeats the page."""
+        """Store a page, then how far the source is read, in this order: a kill between them repeats the page.
+
+        With a time that pages begin at, nothing is said of how far the source is read: older ones are not stored.
+        """
+        since = self._settings.since
+        n_read = len(page.records) + len(page.rejected)
+        page, n_skipped = (page, 0) if since is None else without_older(page, since)
         with self._stopping.put_off():
-            self._counts.add(page, self._store.save_page(page))
-            if page.cursor is not None:
+            self._counts.add(page, self._store.save_page(page), n_skipped)
+            if since is None and page.cursor is not None:
                 self._store.save_cursor(reading.uri, page.repository, page.cursor)
-        reading.read += len(page.records) + len(page.rejected)
+        reading.read += n_read
         reading.total = page.total
         self._progress.total = self._total()
-        self._progress.advance(len(page.records) + len(page.rejected))
+        self._progress.advance(n_read)
 
     def _total(self) -> int | None:
         """Return how many all sources hold, where each has told."""
@@ -147,7 +154,15 @@ class FetchRun:
             self._fail(reading.uri, ended.error)
         else:
             self._counts.sources += 1
-            _tell_read(reading)
+            self._tell_read(reading)
+
+    def _tell_read(self, reading: SourceReading) -> None:
+        is_resumed = reading.cursors.is_resumed
+        if reading.read or is_resumed or self._settings.since is not None:
+            get_logger().info("data_fetch.source_read", source=reading.uri, read=reading.read, is_resumed=is_resumed)
+        else:
+            get_logger().warning("data_fetch.source_empty", source=reading.uri,
+                                 text="no pull request found there; check that this is the source you meant")
 
     def _fail(self, uri: str, error: SentinelError) -> None:
         self._counts.sources += 1
@@ -156,16 +171,16 @@ class FetchRun:
 
 
 class SavedCursors:
-    """How far earlier runs came, per repository; nothing where everything is to be read again."""
+    """How far earlier runs came, per repository; nothing where they are `ignored`."""
 
-    def __init__(self, store: PullRequestStore, uri: str, full: bool) -> None:
+    def __init__(self, store: PullRequestStore, uri: str, ignored: bool) -> None:
         """Look up the cursors of `uri` when asked."""
         self.is_resumed = False
-        self._store, self._uri, self._full = store, uri, full
+        self._store, self._uri, self._ignored = store, uri, ignored
 
     def __call__(self, repository: str) -> Cursor | None:
         """Return the cursor of `repository`, or None."""
-        found = None if self._full else self._store.saved_cursor(self._uri, repository)
+        found = None if self._ignored else self._store.saved_cursor(self._uri, repository)
         self.is_resumed = self.is_resumed or found is not None
         return found
 
@@ -173,12 +188,3 @@ class SavedCursors:
 def _pages(opening: Callable[[], AbstractContextManager[Source]], cursors: SavedCursors) -> Iterator[Page]:
     with opening() as source:
         yield from source.pages(cursors)
-
-
-def _tell_read(reading: SourceReading) -> None:
-    is_resumed = reading.cursors.is_resumed
-    if reading.read or is_resumed:
-        get_logger().info("data_fetch.source_read", source=reading.uri, read=reading.read, is_resumed=is_resumed)
-    else:
-        get_logger().warning("data_fetch.source_empty", source=reading.uri,
-                             text="no pull request found there; check that this is the source you meant")

@@ -13,8 +13,8 @@ PUSH_SECONDS = 5.0
 COUNTS = {
     "requests": "requests to GitHub", "points": "points of GitHub's rate limit that were spent",
     "pages": "pages that were stored", "new": "pull requests that were new", "changed": "pull requests that changed",
-    "unchanged": "pull requests that were there already", "rejected": "records that could not be stored",
-    "failed": "sources that failed",
+    "unchanged": "pull requests that were there already", "skipped": "pull requests older than was asked for",
+    "rejected": "records that could not be stored", "failed": "sources that failed",
 }
 
 

@@ -1,8 +1,9 @@
 """The settings of data_fetch."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import AliasChoices, AwareDatetime, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
 from sentinel.settings import MongoSettings
@@ -21,6 +22,10 @@ class DataFetchSettings(MongoSettings):
     )
     full: bool = Field(
         default=False, description="read everything again, whatever an earlier run has read", examples=["true"],
+    )
+    since: AwareDatetime | None = Field(
+        default=None, description="read only pull requests that changed then or later (UTC), and leave alone how far "
+        "earlier runs came", examples=["2026-01-31", "2026-01-31T09:30:00Z"],
     )
     max_rejected_share: float = Field(
         default=0.05, ge=0, le=1, description="share of unreadable records above which the run fails",
@@ -72,6 +77,20 @@ class DataFetchSettings(MongoSettings):
         if isinstance(value, str):
             return tuple(line.strip() for line in value.splitlines() if line.strip())
         return value
+
+    @field_validator("since", mode="before")
+    @classmethod
+    def _read_time(cls, value: Any, info: ValidationInfo) -> Any:
+        """Read a date or a time, in UTC where it names no zone."""
+        if value is not None and info.data.get("full"):
+            raise ValueError("either everything again (full) or what changed since a time, not both")
+        if not isinstance(value, str):
+            return value
+        try:
+            time = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"seen {value!r}, expected a date or a time in ISO 8601") from None
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time
 
     @field_validator("sources")
     @classmethod

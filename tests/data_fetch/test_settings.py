@@ -1,5 +1,7 @@
 """What to read and who asks, from the environment and from the command line."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from data_fetch.__main__ import make_parser, settings_of
@@ -14,7 +16,7 @@ APP = {"SENTINEL_GITHUB_APP_ID": "42", "SENTINEL_GITHUB_APP_INSTALLATION_ID": "7
 @pytest.fixture(autouse=True)
 def environment(monkeypatch):
     monkeypatch.setenv("MONGODB_URI", "mongodb://mongo")
-    for name in ("SENTINEL_SOURCES", "SENTINEL_REPOSITORIES", *APP):
+    for name in ("SENTINEL_SOURCES", "SENTINEL_REPOSITORIES", "SENTINEL_SINCE", "SENTINEL_FULL", *APP):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 
@@ -49,3 +51,34 @@ def test_app_is_given_whole_or_not_at_all(environment, missing):
         load_settings(DataFetchSettings)
 
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text, since", [
+    ("2026-03-02", datetime(2026, 3, 2, tzinfo=UTC)),
+    ("2026-03-02T09:30", datetime(2026, 3, 2, 9, 30, tzinfo=UTC)),
+    ("2026-03-02T09:30:00+05:30", datetime(2026, 3, 2, 4, tzinfo=UTC)),
+])
+def test_since_is_a_day_or_a_time_in_utc_unless_it_says_otherwise(environment, text, since):
+    environment.setenv("SENTINEL_SINCE", text)
+
+    assert [since] * 2 == [settings_of(make_parser().parse_args(["--source", "simulated:", *arguments])).since
+                           for arguments in ([], ["--since", text])]
+
+
+@pytest.mark.parametrize("text", ["yesterday", "1767225600", "2026", "02.03.2026", ""])
+def test_since_that_is_no_date_is_told_with_an_example(text):
+    with pytest.raises(SettingsError, match="expected a date.*for example 2026-01-31"):
+        settings_of(make_parser().parse_args(["--source", "simulated:", "--since", text]))
+
+
+def test_since_and_full_are_not_asked_for_together():
+    with pytest.raises(SettingsError, match="not both"):
+        settings_of(make_parser().parse_args(["--source", "simulated:", "--since", "2026-03-02", "--full"]))
+
+
+def test_help_teaches_by_example():
+    text = make_parser().format_help()
+
+    assert all(word in text for word in ("pallets/*", "--since 2026-01-31", "--full", "GITHUB_TOKEN", "MONGODB_URI",
+                                         "exit codes"))
+    assert max(map(len, text.splitlines())) <= 120
