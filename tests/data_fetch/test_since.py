@@ -78,6 +78,7 @@ def test_clone_is_read_since_a_time_and_the_older_ones_by_the_next_run(settings,
 
     assert (1, 2, 0) == (facts["new"], facts["unchanged"], facts["skipped"])
     assert 0 == fetch_all(settings(uri))["read"]
+    assert (3, 2) == (fetch_all(settings(uri, since=SINCE))["read"], fetch_all(settings(uri, since=SINCE))["unchanged"])
 
 
 def test_repository_is_read_since_a_time_and_the_older_ones_by_the_next_run(settings, serve_github, stored):
