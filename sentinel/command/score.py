@@ -4,6 +4,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sentinel.command.data_folder import DataFolder
@@ -33,10 +34,8 @@ def score_document(document: bytes, url: str | None, data: DataFolder, environme
     if url is not None:
         return _post(url, document, token)
     if data.scorer_address.exists():
-        try:
+        with suppress(UnavailableError):  # its runner was killed and could not remove the address
             return _post(data.scorer_address.read_text(), document, token)
-        except UnavailableError:
-            pass  # its runner was killed and could not remove the address
     return _ask_own_scorer(document, data, environment)
 
 
