@@ -80,6 +80,8 @@ def shown(value: Any) -> str:
 
 def _without_lone_surrogates(text: str) -> str:
     """Replace halves of surrogate pairs, which no UTF-8 store can keep."""
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:
