@@ -9,10 +9,19 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import structlog
 
 # As the runner starts it: the server logs every command at the level info.
 START = "import logging, sys; logging.disable(logging.INFO); from nx_27017 import main; sys.exit(main())"
 START_SECONDS, STOP_SECONDS = 30.0, 10.0
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """Let no test inherit how another one set up the logs of this process."""
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ def test_every_answer_is_one_that_the_document_describes(settings: ServingSettin
         found = subprocess.run(
             [Path(sys.executable).with_name("st"), "--config-file", CONFIG, "run", f"{scorer.address}/openapi.json",
              "--max-examples", EXAMPLES, "--phases", "examples,coverage,fuzzing", "--seed", "7",
-             "--exclude-path", RELOAD, "--header", f"Authorization: Bearer {TOKEN}", "--workers", "2", "--no-color",
+             "--exclude-path", RELOAD, "--header", f"Authorization: Bearer {TOKEN}", "--workers", "1", "--no-color",
              "--generation-database", "none"],
             cwd=tmp_path, env={**os.environ, **environment_of(settings)}, capture_output=True, text=True, timeout=3_000)
     finally:
