@@ -16,6 +16,7 @@ from sentinel.features import feature_fingerprint
 from sentinel.model import AnomalyModel
 from sentinel.object_store import ObjectStore
 from sentinel.provenance import Provenance, find_latest_run, read_provenance
+from sentinel.verdict_files import verdicts_name
 
 N_QUANTILES = 65  # of a feature in a repository: enough to draw 32 bars
 
@@ -85,7 +86,7 @@ def _download_histories(store: ObjectStore, provenance: Provenance, folder: Path
 def _download_verdicts(store: ObjectStore, model: AnomalyModel, target: Path) -> bool:
     """Tell whether the model has its verdicts yet; without them the scorer answers, but ranks nothing."""
     try:
-        store.get_file(f"verdicts/{model.version}.parquet", target)
+        store.get_file(verdicts_name(model.version), target)
     except NotFoundError:
         target.unlink(missing_ok=True)
         return False

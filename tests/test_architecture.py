@@ -17,7 +17,7 @@ PACKAGES = ("sentinel", *STAGES)
 # Where a library may be imported; a path that ends in "/" is a folder.
 HOMES = {
     "pyspark": ("spark_preprocess/",), "py4j": ("spark_preprocess/",), "pandas": ("spark_preprocess/",),
-    "torch": ("ml_training/",), "onnx": ("ml_training/",), "onnxscript": ("ml_training/",),
+    "torch": ("ml_training/",), "onnx": ("ml_training/",), "pandera": ("spark_preprocess/",),
     "mlflow": ("ml_training/", "model_serving/"),
     "flask": ("model_serving/",), "gunicorn": ("model_serving/",), "gevent": ("model_serving/",),
     "pymongo": ("sentinel/mongo.py", "sentinel/command/embedded_mongo.py"),

@@ -2,6 +2,7 @@
 
 import os
 import random
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,10 +16,8 @@ N_SEEDS = int(os.environ.get("SENTINEL_FAULT_SEEDS", "3"))  # `make test-faults`
 
 def read_until_killed(reader, rng: random.Random) -> None:
     """Read some pages; a run may also end for want of time."""
-    try:
+    with suppress(UnavailableError):
         reader.run(max_pages=rng.randint(1, 5), budget_seconds=rng.choice((20, 200, 1e6)))
-    except UnavailableError:
-        pass
 
 
 def let_people_work(harbour, numbers: list[int], at: datetime, rng: random.Random) -> datetime:
