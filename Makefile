@@ -3,6 +3,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
+include $(wildcard delivery/*.mk)
+
 .DEFAULT_GOAL := help
 .PHONY: help install run test lint docs test-contracts test-faults test-mongo-java test-spark test-pages load-test lock clean
 
