@@ -25,14 +25,14 @@ SSO = "Resource protected by organization SAML enforcement. You must grant your 
 
 
 @contextmanager
-def serve(github: SimulatedGitHub, port: int = 0) -> Iterator[str]:
-    """Serve `github` on the loopback in a thread; yield the address of its API."""
-    server = _Server(("127.0.0.1", port), _Handler)
+def serve(github: SimulatedGitHub, port: int = 0, host: str = "127.0.0.1") -> Iterator[str]:
+    """Serve `github` on the loopback, or another network of this machine, in a thread; yield the API's address."""
+    server = _Server((host, port), _Handler)
     server.github = github
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"http://{host}:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()
