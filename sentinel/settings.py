@@ -1,12 +1,13 @@
 """Settings: read once from the environment, checked all at once, frozen.
 
 Each stage composes its own settings from the parts here. A setting's variable is its
-name in capitals with the prefix SENTINEL_, unless another one is stated.
+name in capitals with the prefix SENTINEL_, unless another one is stated. Where VAULT_ADDR
+is set, every setting of type SecretStr comes from Vault, and from nowhere else.
 """
 
 import os
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar, get_args
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -71,18 +72,26 @@ class MlflowSettings(Settings):
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
+VAULT_ADDRESS = "VAULT_ADDR"
 
 
 def load_settings(kind: type[SettingsT], **given: Any) -> SettingsT:
-    """Read `kind` from the environment; values `given` (from the command line) win, None is not given.
+    """Read `kind` from the environment, and its secrets from Vault where VAULT_ADDR is set.
 
-    Raises SettingsError, which lists every setting that is missing or wrong.
+    Values `given` (from the command line) win, None is not given.
+    Raises SettingsError, which lists every setting that is missing or wrong, and what sentinel.vault raises.
     """
-    try:
-        return kind(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        problems = [_describe(kind, dict(problem)) for problem in error.errors()]
-        raise SettingsError("settings missing or wrong:\n" + "\n".join(problems)) from None
+    known = {name: value for name, value in given.items() if value is not None}
+    secrets = [name for name in secret_names(kind) if name not in known]
+    if VAULT_ADDRESS in os.environ and secrets:
+        return _make(kind, known | _read_from_vault(kind, secrets), os.environ.get("VAULT_SECRET_PATH"))
+    return _make(kind, known)
+
+
+def secret_names(kind: type[Settings]) -> list[str]:
+    """Return the settings whose values are never shown, those of type SecretStr."""
+    return [name for name, field in kind.model_fields.items()
+            if field.annotation is SecretStr or SecretStr in get_args(field.annotation)]
 
 
 def variable_of(kind: type[Settings], name: str) -> str:
@@ -94,22 +103,53 @@ def variable_of(kind: type[Settings], name: str) -> str:
 
 
 def environment_of(settings: Settings) -> Mapping[str, str]:
-    """Return the variables that give another process these settings, secrets included."""
+    """Return the variables that give another process these settings; secrets only where no Vault gives them."""
     variables = {}
+    hidden = secret_names(type(settings)) if VAULT_ADDRESS in os.environ else []
     for name in type(settings).model_fields:
         value = getattr(settings, name)
-        if value is not None:
+        if value is not None and name not in hidden:
             shown = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
             variables[variable_of(type(settings), name)] = shown
     return variables
 
 
-def _describe(kind: type[Settings], problem: dict[str, Any]) -> str:
+def _read_from_vault(kind: type[Settings], names: Iterable[str]) -> dict[str, SecretStr]:
+    """Return those of the secrets `names` that Vault has; raises SettingsError where the environment holds one."""
+    variables = {variable_of(kind, name): name for name in names}
+    spelt = {variable.upper() for variable in os.environ}  # capitals or not is one to pydantic-settings
+    beside = [variable for variable, name in variables.items() if {variable, f"SENTINEL_{name}".upper()} & spelt]
+    if beside:
+        raise SettingsError(f"secrets in the environment beside {VAULT_ADDRESS}: {', '.join(beside)}; expected them "
+                            f"in Vault only; remove them from the environment, or {VAULT_ADDRESS} where no Vault is "
+                            "to be asked")
+    from sentinel.vault import read_secrets  # hvac is for processes that have a Vault
+    from sentinel.vault_settings import VaultSettings
+
+    found = read_secrets(_make(VaultSettings, {}))
+    return {name: found[variable] for variable, name in variables.items() if variable in found}
+
+
+def _make(kind: type[SettingsT], known: Mapping[str, Any], secret_path: str | None = None) -> SettingsT:
+    """Check everything at once; `secret_path` is where in Vault the secrets were looked for."""
+    try:
+        return kind(**known)
+    except ValidationError as error:
+        problems = [_describe(kind, dict(problem), known, secret_path) for problem in error.errors()]
+        raise SettingsError("settings missing or wrong:\n" + "\n".join(problems)) from None
+
+
+def _describe(kind: type[Settings], problem: dict[str, Any], known: Mapping[str, Any],
+              secret_path: str | None) -> str:
     location = str(problem["loc"][0]) if problem["loc"] else ""
     name = next((n for n in kind.model_fields if location in (n, variable_of(kind, n))), None)
     if name is None:
-        return f"  {location}: {problem['msg']}"
+        return f"  {location}: {problem['msg']}" if location else f"  {problem['msg']}"
     field, variable = kind.model_fields[name], variable_of(kind, name)
-    seen = "set" if variable in os.environ else "not set"
+    is_set = variable in os.environ or name in known
+    if secret_path is not None and name in secret_names(kind):
+        seen = f"{'set' if is_set else 'no such key'} in Vault at {secret_path}"
+    else:
+        seen = "set" if is_set else "not set"
     example = f", for example {field.examples[0]}" if field.examples else ""
     return f"  {variable} ({seen}): {field.description}; {problem['msg'].lower()}{example}"

@@ -33,7 +33,7 @@ IMPORTS_OF = {
     "mlflow-skinny": {"mlflow"}, "pydantic-settings": {"pydantic_settings", "pydantic"},
     "boto3": {"boto3", "botocore"}, "pymongo": {"pymongo", "bson"}, "flask": {"flask", "werkzeug"},
     "pyspark": {"pyspark", "py4j"}, "torch": {"torch", "numpy"}, "onnxruntime": {"onnxruntime", "numpy"},
-    "pandas": {"pandas", "numpy"}, "pyjwt": {"jwt", "cryptography"},
+    "pandas": {"pandas", "numpy"}, "pyjwt": {"jwt", "cryptography"}, "hvac": {"hvac", "requests"},
 }
 
 
