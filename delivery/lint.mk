@@ -1,0 +1,27 @@
+# Checks of manifests, images, workflows, alerts and units; nothing here needs a cluster or a daemon.
+ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+.PHONY: lint-delivery lint-alerts lint-workflows lint-images lint-manifests lint-compose lint-units
+
+build/bin/actionlint: delivery/lint.mk
+	@command -v go >/dev/null || { echo 'actionlint is built with Go 1.24 or later: install it (https://go.dev/dl)' >&2; exit 2; }
+	GOBIN=$(CURDIR)/build/bin go install $(ACTIONLINT)
+	@touch $@
+
+# Debian's and Ubuntu's package, unpacked without being root; elsewhere the machine's own promtool.
+build/bin/promtool: delivery/lint.mk
+	@mkdir -p build/bin build/prometheus
+	@if command -v promtool >/dev/null; then ln -sf "$$(command -v promtool)" $@; \
+	elif command -v apt-get >/dev/null; then cd build/prometheus && rm -f prometheus_*.deb && \
+		apt-get -q download prometheus && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb && \
+		cp usr/bin/promtool ../bin/promtool; \
+	else echo 'promtool is not there: install the package prometheus of your system' >&2; exit 2; fi
+	@touch $@
+
+build/checkov/bin/checkov: delivery/checkov.lock
+	$(PYTHON) -m venv build/checkov
+	build/checkov/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $<
+	@touch $@
+
+lint-alerts: install build/bin/promtool ## the alert rules and their unit tests, by promtool
+	$(BIN)/python -m delivery.lint_alerts
