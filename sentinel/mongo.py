@@ -21,6 +21,7 @@ from sentinel.logs import get_logger
 from sentinel.pull_request_document import VALIDATOR, Document, is_news, refused, to_document, within_size
 from sentinel.settings import MongoSettings
 from sentinel.sources.page import Cursor, Page, RejectedRecord
+from sentinel.stored_hashes import of_repository, read_hashes
 
 SERVER_SELECTION_MILLISECONDS = 5_000
 NOT_ALLOWED_CODES = frozenset({13, 18, 8000})  # Unauthorized, AuthenticationFailed, Atlas' own
@@ -92,9 +93,9 @@ class PullRequestStore:
                 {"_id": key}, {"_id": key, "cursor": text}, upsert=True))
 
     def content_hashes(self) -> Iterator[tuple[str, str, str]]:
-        """Yield (repository, _id, content hash) of every pull request, in no order."""
+        """Yield (repository, _id, content hash) of every pull request, in no order; each page has its own budget."""
         with translated_errors("read which pull requests are stored"):
-            for found in self._pull_requests.find({}, {"repository": 1, "content_hash": 1}, batch_size=10_000):
+            for found in read_hashes(self._pull_requests):
                 yield found.get("repository"), found["_id"], found.get("content_hash")
 
     def read(self, repository: str) -> Iterator[Document]:
@@ -247,14 +248,6 @@ def translated_errors(action: str) -> Iterator[None]:
         if error.timeout:
             raise _unavailable(action, error) from error
         raise
-
-
-def of_repository(repository: str) -> Document:
-    """Return the filter of one repository's documents.
-
-    It is spelled so that the embedded server finds its index; a plain equality makes it read everything.
-    """
-    return {"repository": {"$eq": repository}}
 
 
 def to_payload(document: Mapping[str, Any]) -> dict[str, Any]:
