@@ -20,7 +20,7 @@ HOMES = {
     "torch": ("ml_training/",), "onnx": ("ml_training/",), "pandera": ("spark_preprocess/",),
     "mlflow": ("ml_training/", "model_serving/"),
     "flask": ("model_serving/",), "gunicorn": ("model_serving/",), "gevent": ("model_serving/",),
-    "pymongo": ("sentinel/mongo.py", "sentinel/command/embedded_mongo.py"),
+    "pymongo": ("sentinel/mongo.py", "sentinel/stored_hashes.py", "sentinel/command/embedded_mongo.py"),
     "hvac": ("sentinel/",), "boto3": ("sentinel/bucket_store.py",), "botocore": ("sentinel/bucket_store.py",),
     "httpx2": ("sentinel/sources/",),
     "click": ("sentinel/command/",), "rich": ("sentinel/command/",), "matplotlib": ("ml_training/",),
