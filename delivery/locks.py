@@ -1,0 +1,80 @@
+"""Write the hashed lock of every image: `python -m delivery.locks`; needs uv.
+
+Versions are those of requirements.lock; only what the stage asks for in pyproject.toml is in its lock.
+torch and its CUDA libraries are in a lock of their own, because a build without a GPU takes them from elsewhere.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from delivery.image_tree import ROOT
+
+LOCK, TORCH_LOCK, BUILD_LOCK = "requirements.lock", "requirements-torch.lock", "requirements-build.lock"
+PLATFORM, PYTHON = "x86_64-manylinux_2_28", "3.11"  # of the images
+OF_TORCH = re.compile(r"torch|triton|nvidia-.*|cuda-.*")
+# The groups of pyproject.toml that each image installs.
+GROUPS = {
+    "data_fetch": ("data-fetch",),
+    "spark_preprocess": ("spark-preprocess",),
+    "ml_training": ("ml-training",),
+    "model_serving": ("model-serving", "load-test"),
+}
+BUILD_TOOLS = {"spark_preprocess": "setuptools"}  # pyspark is published as source only
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One distribution of a lock."""
+
+    name: str
+    version: str
+    text: str  # its lines, hashes included
+
+
+def main() -> None:
+    """Write all locks; the exit code is uv's where it fails."""
+    try:
+        for folder, groups in GROUPS.items():
+            write_locks(folder, groups)
+    except subprocess.CalledProcessError as error:
+        sys.exit(error.returncode)
+
+
+def write_locks(folder: str, groups: tuple[str, ...]) -> None:
+    """Write the locks of one stage."""
+    asked = [part for group in groups for part in ("--extra", group)]
+    pins = list(read_lock(compile_lock(*asked, str(ROOT / "pyproject.toml"))))
+    of_torch = [pin for pin in pins if OF_TORCH.fullmatch(pin.name)]
+    (ROOT / folder / LOCK).write_text("".join(pin.text for pin in pins if pin not in of_torch))
+    if of_torch:
+        (ROOT / folder / TORCH_LOCK).write_text("".join(pin.text for pin in of_torch))
+    if folder in BUILD_TOOLS:
+        with tempfile.NamedTemporaryFile("w", suffix=".in") as wanted:
+            wanted.write(BUILD_TOOLS[folder])
+            wanted.flush()
+            (ROOT / folder / BUILD_LOCK).write_text(compile_lock(wanted.name))
+
+
+def compile_lock(*arguments: str) -> str:
+    """Return what uv resolves within requirements.lock, with hashes and without an index's address."""
+    command = ["uv", "pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--no-annotate",
+               "--no-emit-index-url", "--python-version", PYTHON, "--python-platform", PLATFORM,
+               "--constraint", str(ROOT / LOCK), *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def read_lock(text: str) -> Iterator[Pin]:
+    """Yield the pins of a lock, of one line or of several."""
+    for block in re.split(r"\n(?=\S)", text.strip("\n")):
+        found = re.match(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^ ;\\\n]+)", block)
+        if found:
+            yield Pin(found[1], found[2], f"{block}\n")
+
+
+if __name__ == "__main__":
+    main()
