@@ -53,7 +53,8 @@ class Rendering:
 
 def render(root: Path, environment: str, kustomize: Path | None = None) -> Rendering:
     """Render one environment of the checkout `root`; raises FixNeededError with what kustomize said."""
-    documents = [read_manifest(path) for path in sorted((root / "argo-apps/applications" / environment).glob("*.yaml"))]
+    folder = root / "argo-apps/applications" / environment
+    documents = [read_manifest(path) for path in sorted(folder.rglob("*.yaml"))]
     projects = [one for one in documents if one["kind"] == "AppProject"]
     applications = {one["metadata"]["name"]: one for one in documents if one["kind"] == "Application"}
     if len(projects) != 1 or not applications:
