@@ -27,7 +27,7 @@ def read_mapping(payload: Mapping[str, Any], field: str) -> Mapping[str, Any]:
     value = payload.get(field)
     if value is None:
         return {}
-    if not isinstance(value, Mapping):
+    if type(value) is not dict and not isinstance(value, Mapping):  # asking the abstract type costs more
         raise RecordError(f"{field}: seen {type(value).__name__}, expected an object or null")
     return value
 
@@ -39,7 +39,7 @@ def read_text(payload: Mapping[str, Any], field: str, longest: int = MAX_NAME_CH
         return None
     if not isinstance(value, str):
         raise RecordError(f"{field}: seen {type(value).__name__}, expected text or null")
-    return _without_lone_surrogates(value[:longest])
+    return value if len(value) <= longest and value.isascii() else _without_lone_surrogates(value[:longest])
 
 
 def read_one_of(payload: Mapping[str, Any], field: str, known: frozenset[str], default: str) -> Any:
@@ -63,7 +63,8 @@ def read_time(payload: Mapping[str, Any], field: str) -> datetime | None:
         return None
     try:
         time = datetime.fromisoformat(value)
-        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        if time.tzinfo is not UTC:
+            time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (TypeError, ValueError, OverflowError) as error:
         raise RecordError(f"{field}: seen {shown(value)}, expected a time such as 2026-01-31T12:00:00Z") from error
     if not EARLIEST <= time < LATEST:

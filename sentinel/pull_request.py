@@ -7,14 +7,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
 from sentinel.errors import RecordError
 from sentinel.graphql_answer import is_graphql_node, to_rest_shape
 from sentinel.json_fields import (
-    MAX_COUNT, read_count, read_mapping, read_one_of, read_required_time, read_text, read_time, shown,
+    MAX_COUNT, MAX_NAME_CHARACTERS, read_count, read_mapping, read_one_of, read_required_time, read_text, read_time,
+    shown,
 )
 
 AuthorKind = Literal["User", "Bot", "Organization", "Mannequin"]
@@ -27,11 +29,11 @@ MAX_FILES = 3_000  # GitHub's list-files endpoint ends here
 MAX_TITLE_CHARACTERS = 1_024
 MAX_BODY_CHARACTERS = 65_536  # GitHub's own limit
 MAX_FILE_PATCH_CHARACTERS = 65_536
+REMEMBERED_NAMES = 1_024  # of repositories
 MAX_PATCH_CHARACTERS = 1_048_576  # of one pull request; a MongoDB document may have 16 MiB
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedFile:
+class ChangedFile(NamedTuple):  # a frozen dataclass takes eight times as long to make, and there are many
     """One file of a pull request; `patch` is None where the source does not carry it."""
 
     path: str
@@ -102,7 +104,7 @@ def parse_pull_request(payload: Any, *, repository: str | None = None, number: i
 
     `repository` and `number` serve where the payload has none. Raises RecordError, naming the field.
     """
-    if not isinstance(payload, Mapping):
+    if type(payload) is not dict and not isinstance(payload, Mapping):
         raise RecordError(f"pull request: seen {type(payload).__name__}, expected a JSON object")
     if is_graphql_node(payload):
         payload = to_rest_shape(payload)
@@ -168,10 +170,14 @@ def to_rest_json(record: PullRequestRecord) -> dict[str, Any]:
 
 def check_repository(name: Any) -> str:
     """Return OWNER/NAME as it is; raise RecordError for anything else."""
-    if not isinstance(name, str) or name.count("/") != 1 or not all(name.split("/")) or len(name) > 200 \
-            or any(character.isspace() or not character.isprintable() for character in name):
+    if not isinstance(name, str) or len(name) > 200 or not _is_repository(name):
         raise RecordError(f"repository: seen {shown(name)}, expected OWNER/NAME with one slash")
     return name
+
+
+@lru_cache(maxsize=REMEMBERED_NAMES)
+def _is_repository(name: str) -> bool:
+    return name.count("/") == 1 and all(name.split("/")) and name.isprintable() and " " not in name
 
 
 def parse_json_line(line: bytes) -> Any:
@@ -206,29 +212,42 @@ def _files(payload: Mapping[str, Any]) -> tuple[ChangedFile, ...] | None:
 
 
 def _file(payload: Any, room: int) -> ChangedFile:
-    """Read one file; its patch is cut to `room` characters."""
-    if not isinstance(payload, Mapping):
+    """Read one file; its patch is cut to `room` characters.
+
+    A value that is as usual is taken as it is; every other goes to the reader that knows what to say of it.
+    """
+    if type(payload) is not dict and not isinstance(payload, Mapping):
         raise RecordError(f"files: seen {type(payload).__name__} in the list, expected an object")
-    path = read_text(payload, "filename")
+    get = payload.get
+    path, status, additions, deletions = get("filename"), get("status"), get("additions"), get("deletions")
+    if type(path) is not str or not path.isascii() or len(path) > MAX_NAME_CHARACTERS:
+        path = read_text(payload, "filename")
     if not path:
         raise RecordError("files: one has no filename, expected its path")
-    patch = payload.get("patch")
-    is_cut = bool(payload.get("patch_truncated", False))
-    if patch is not None:
-        patch = read_text(payload, "patch", max(0, min(room, MAX_FILE_PATCH_CHARACTERS))) or ""
-        is_cut = is_cut or len(patch) < len(payload["patch"])
-    return ChangedFile(
-        path=path,
-        status=read_one_of(payload, "status", FILE_STATUSES, "modified"),
-        additions=read_count(payload, "additions"),
-        deletions=read_count(payload, "deletions"),
-        previous_path=read_text(payload, "previous_filename"),
-        is_binary=payload.get("binary") is True,
-        mode=read_text(payload, "mode"),
-        previous_mode=read_text(payload, "previous_mode"),
-        patch=patch,
-        is_patch_cut=is_cut,
-    )
+    patch, is_cut = (None, bool(get("patch_truncated"))) if get("patch") is None else _patch(payload, room)
+    return tuple.__new__(ChangedFile, (  # what the class does itself, without its defaults
+        path,
+        status if type(status) is str and status in FILE_STATUSES else _status(payload),
+        additions if type(additions) is int and 0 <= additions <= MAX_COUNT else read_count(payload, "additions"),
+        deletions if type(deletions) is int and 0 <= deletions <= MAX_COUNT else read_count(payload, "deletions"),
+        None if get("previous_filename") is None else read_text(payload, "previous_filename"),
+        get("binary") is True,
+        None if get("mode") is None else read_text(payload, "mode"),
+        None if get("previous_mode") is None else read_text(payload, "previous_mode"),
+        patch,
+        is_cut,
+    ))
+
+
+def _status(payload: Mapping[str, Any]) -> FileStatus:
+    status: FileStatus = read_one_of(payload, "status", FILE_STATUSES, "modified")
+    return status
+
+
+def _patch(payload: Mapping[str, Any], room: int) -> tuple[str, bool]:
+    """Read a patch, cut to `room` characters, and tell whether it is cut."""
+    patch = read_text(payload, "patch", max(0, min(room, MAX_FILE_PATCH_CHARACTERS))) or ""
+    return patch, bool(payload.get("patch_truncated")) or len(patch) < len(payload["patch"])
 
 
 def _to_file_json(file: ChangedFile) -> dict[str, Any]:
@@ -251,7 +270,9 @@ def _is_from_fork(payload: Mapping[str, Any], head: str | None, base: str | None
 
 
 def _total(payload: Mapping[str, Any], field: str, files: tuple[ChangedFile, ...] | None) -> int:
-    return read_count(payload, field, default=sum(getattr(file, field) for file in files or ()))
+    if payload.get(field) is None:
+        return sum(getattr(file, field) for file in files or ())
+    return read_count(payload, field)
 
 
 def _to_iso(time: datetime | None) -> str | None:

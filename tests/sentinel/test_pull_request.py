@@ -82,7 +82,7 @@ def test_every_field_of_the_rest_shape_is_read():
 
 def test_graphql_answer_is_read_as_the_rest_shape_without_patches():
     rest = parse_pull_request(REST)
-    without = replace(rest.pull_request, files=(replace(rest.pull_request.files[0], patch=None),))
+    without = replace(rest.pull_request, files=(rest.pull_request.files[0]._replace(patch=None),))
 
     assert replace(rest, pull_request=without) == parse_pull_request(GRAPHQL)
 
