@@ -48,6 +48,7 @@ class Registry:
         """Connect; raises UnavailableError when the server or file cannot be used."""
         for name, value in BUDGET.items():
             os.environ.setdefault(name, value)
+        os.environ.update(settings.mlflow_credentials)
         from mlflow import MlflowClient
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)

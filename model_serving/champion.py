@@ -31,6 +31,7 @@ def copy_champion(settings: ServingSettings) -> str:
     """
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(HTTP_SECONDS))
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", str(HTTP_RETRIES))
+    os.environ.update(settings.mlflow_credentials)
     client = MlflowClient(settings.mlflow_tracking_uri, settings.mlflow_tracking_uri)
     registered = find_champion(client, settings.model_name)
     registration = Registration(registered.name, str(registered.version), registered.run_id or None,

@@ -5,6 +5,7 @@ SENTINEL_LOAD_P99_MILLISECONDS, SENTINEL_LOAD_ERROR_SHARE, SENTINEL_LOAD_REQUEST
 SENTINEL_LOAD_LEAST_REQUESTS; SENTINEL_API_TOKEN where the scorer wants a token. Expected refusals are no errors.
 """
 
+import functools
 import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -34,6 +35,12 @@ class LoadSettings(Settings):
                                      examples=["100"])
 
 
+@functools.cache
+def read_settings() -> LoadSettings:
+    """Read them once for all clients: a login to Vault each would be too many."""
+    return load_settings(LoadSettings)
+
+
 class Client(FastHttpUser):
     """Mostly single pull requests; now and then a batch, somebody who looks at the page, and bad input."""
 
@@ -41,7 +48,7 @@ class Client(FastHttpUser):
 
     def on_start(self) -> None:
         """Take the token, and a repository that the scorer knows."""
-        token = load_settings(LoadSettings).api_token
+        token = read_settings().api_token
         self.bearer = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
         with self.client.get("/model", catch_response=True) as answer:
             known = answer.json()["repositories"] if answer.status_code == 200 else []
@@ -102,7 +109,7 @@ class Client(FastHttpUser):
 @events.quitting.add_listener
 def check_gate(environment: Environment, **_: Any) -> None:
     """Set the exit code to 1 and say why, unless every limit was kept."""
-    total, limits = environment.stats.total, load_settings(LoadSettings)
+    total, limits = environment.stats.total, read_settings()
     seen = {
         "requests": (total.num_requests, ">=", limits.load_least_requests),
         "share of errors": (total.fail_ratio, "<=", limits.load_error_share),

@@ -17,11 +17,15 @@ SOONER_SECONDS = 10.0  # between attempts as long as no model is there at all
 
 
 def start_copying(settings: ServingSettings) -> subprocess.Popen[bytes]:
-    """Start the process that copies the champion; `finish_copying` waits for it."""
+    """Start the process that copies the champion; `finish_copying` waits for it.
+
+    Where there is a Vault it gets no secrets from here, but logs in by itself: it sees what was rotated since.
+    """
     safe_path = ["-P"] if sys.flags.safe_path else []
+    half_budget = f"{settings.fetch_budget_seconds / 2:g}"  # the other half is for MLflow and the object store
     return subprocess.Popen(
         [sys.executable, *safe_path, "-m", "model_serving", COPY_OPTION],
-        env={**os.environ, **environment_of(settings)},
+        env={**os.environ, **environment_of(settings), "SENTINEL_VAULT_BUDGET_SECONDS": half_budget},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )
 

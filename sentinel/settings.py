@@ -69,6 +69,21 @@ class MlflowSettings(Settings):
     model_name: str = Field(
         default="pull-request-anomaly", description="name of the registered model", examples=["pull-request-anomaly"],
     )
+    mlflow_tracking_username: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("mlflow_tracking_username", "MLFLOW_TRACKING_USERNAME"),
+        description="user of the MLflow server, where it wants one",
+    )
+    mlflow_tracking_password: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("mlflow_tracking_password", "MLFLOW_TRACKING_PASSWORD"),
+        description="password of that user",
+    )
+
+    @property
+    def mlflow_credentials(self) -> dict[str, str]:
+        """Return the variables of the credentials; MLflow's client takes them from its environment only."""
+        given = {"MLFLOW_TRACKING_USERNAME": self.mlflow_tracking_username,
+                 "MLFLOW_TRACKING_PASSWORD": self.mlflow_tracking_password}
+        return {variable: value.get_secret_value() for variable, value in given.items() if value is not None}
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings)

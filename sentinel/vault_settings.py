@@ -11,8 +11,8 @@ SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/toke
 _FORBIDDEN = frozenset(" \t\r\n?#%*+\\")
 
 
-class VaultSettings(Settings):
-    """What logging in and reading one secret need."""
+class VaultServerSettings(Settings):
+    """Where Vault is, and what makes its answers believable."""
 
     vault_addr: str = Field(
         validation_alias=AliasChoices("vault_addr", "VAULT_ADDR"), pattern=r"^https?://[^@?#\s]+$",
@@ -21,6 +21,34 @@ class VaultSettings(Settings):
     vault_allow_http: bool = Field(
         default=False, description="talk to Vault without TLS, on a trial cluster only", examples=["true"],
     )
+    vault_cacert: Path | None = Field(
+        default=None, validation_alias=AliasChoices("vault_cacert", "VAULT_CACERT"),
+        description="certificates that Vault's own is checked against; without, those of certifi",
+        examples=["/etc/vault/ca.pem"],
+    )
+    vault_namespace: str | None = Field(
+        default=None, validation_alias=AliasChoices("vault_namespace", "VAULT_NAMESPACE"),
+        description="namespace inside Vault, where it has some", examples=["platform/sentinel"],
+    )
+
+    @field_validator("vault_cacert")
+    @classmethod
+    def _certificates_are_there(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.exists():
+            raise ValueError(f"there is no file {path}")
+        return path
+
+    @model_validator(mode="after")
+    def _is_encrypted(self) -> Self:
+        if self.vault_addr.startswith("http://") and not self.vault_allow_http:
+            raise ValueError("VAULT_ADDR: secrets would travel unencrypted over http://, expected https://; "
+                             "on a trial cluster set SENTINEL_VAULT_ALLOW_HTTP=true")
+        return self
+
+
+class VaultSettings(VaultServerSettings):
+    """What logging in and reading one secret need beside."""
+
     vault_path_auth: str = Field(
         default="auth/kubernetes/login", validation_alias=AliasChoices("vault_path_auth", "VAULT_PATH_AUTH"),
         description="where Vault's Kubernetes auth method is mounted", examples=["auth/kubernetes/login"],
@@ -39,15 +67,6 @@ class VaultSettings(Settings):
         description="file with the service account's token, read anew at each login",
         examples=["/var/run/secrets/vault/token"],
     )
-    vault_cacert: Path | None = Field(
-        default=None, validation_alias=AliasChoices("vault_cacert", "VAULT_CACERT"),
-        description="certificates that Vault's own is checked against; without, those of certifi",
-        examples=["/etc/vault/ca.pem"],
-    )
-    vault_namespace: str | None = Field(
-        default=None, validation_alias=AliasChoices("vault_namespace", "VAULT_NAMESPACE"),
-        description="namespace inside Vault, where it has some", examples=["platform/sentinel"],
-    )
     vault_budget_seconds: float = Field(
         default=30.0, gt=0, description="how long logging in and reading may take, further tries included",
         examples=["30"],
@@ -64,20 +83,6 @@ class VaultSettings(Settings):
     def _secret_is_usable(cls, path: str) -> str:
         secret_place(path)
         return path
-
-    @field_validator("vault_cacert")
-    @classmethod
-    def _certificates_are_there(cls, path: Path | None) -> Path | None:
-        if path is not None and not path.exists():
-            raise ValueError(f"there is no file {path}")
-        return path
-
-    @model_validator(mode="after")
-    def _is_encrypted(self) -> Self:
-        if self.vault_addr.startswith("http://") and not self.vault_allow_http:
-            raise ValueError("VAULT_ADDR: secrets would travel unencrypted over http://, expected https://; "
-                             "on a trial cluster set SENTINEL_VAULT_ALLOW_HTTP=true")
-        return self
 
 
 def auth_mount(path: str) -> str:
@@ -100,7 +105,7 @@ def secret_place(path: str) -> tuple[str, str]:
     parts = _parts(path, "secret/data/sentinel/production/data-fetch")
     cut = parts.index("data") if "data" in parts else 1
     mount, rest = parts[:cut], parts[cut + ("data" in parts):]
-    if not mount or not rest or rest[0] == "" or (cut == 1 and parts[1] == "metadata"):
+    if not mount or not rest or parts[1] == "metadata":
         raise ValueError(f"seen {path!r}, which names no secret; expected secret/data/sentinel/production/data-fetch "
                          "or secret/sentinel/production/data-fetch")
     return "/".join(mount), "/".join(rest)

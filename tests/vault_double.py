@@ -40,12 +40,12 @@ class VaultDouble:
     trouble: Callable[[int], Reply | None] = lambda n_heard: None  # by the count of requests so far
     slow_seconds: float = 0.0
     reflects: bool = False  # a refusal repeats the request, as careless proxies do
-    redirect_to: str = ""
     address: str = ""
     heard: list[str] = field(default_factory=list)  # "POST /v1/auth/kubernetes/login"
     logins: list[str] = field(default_factory=list)  # the service accounts' tokens, as they came
     tokens: dict[str, tuple[Role, float]] = field(default_factory=dict)  # valid until
     revoked: list[str] = field(default_factory=list)
+    namespaces: list[str] = field(default_factory=list)  # of each request
 
     def reply(self, method: str, path: str, token: str, body: bytes) -> Reply:
         """Answer as Vault does."""
@@ -97,12 +97,11 @@ def vault_double(kept: Mapping[str, Any], place: str = PLACE) -> Iterator[VaultD
 
         def handle_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            double.namespaces.append(self.headers.get("X-Vault-Namespace", ""))
             status, content = double.reply(self.command, self.path, self.headers.get("X-Vault-Token", ""), body)
             is_json = not isinstance(content, bytes)
             sent = json.dumps(content).encode() if is_json else content
-            self.send_response_only(307 if double.redirect_to else status)
-            if double.redirect_to:
-                self.send_header("Location", double.redirect_to + self.path)
+            self.send_response_only(status)
             self.send_header("Content-Type", "application/json" if is_json else "text/html")
             self.send_header("Content-Length", str(len(sent)))
             self.end_headers()

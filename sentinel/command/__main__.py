@@ -31,6 +31,7 @@ DEFAULT_PORT, LAST_PORT = 8080, 65_535
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code. `arguments` are those of this process where none are given."""
     raise_on_signals()
+    os.environ.pop("VAULT_ADDR", None)  # a person's own Vault; on a laptop secrets come from the environment
     try:
         with commands.make_context("sentinel", list(sys.argv[1:] if arguments is None else arguments),
                                    obj=dict(os.environ)) as context:
