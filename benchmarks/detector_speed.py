@@ -17,6 +17,7 @@ from sklearn.metrics import roc_auc_score
 from ml_training.assembly import Origin, make_card
 from ml_training.detector import AutoencoderDetector
 from ml_training.graph import build_graph
+from ml_training.rows import rows_of_table
 from ml_training.settings import default_hyperparameters
 from ml_training.thresholds import Thresholds
 from sentinel.model import POOLED, AnomalyModel
@@ -79,7 +80,8 @@ def rows_per_second(n_columns: int) -> float:
     X, _ = make_table(5_000, n_columns)
     detector = AutoencoderDetector(settings=default_hyperparameters()).fit(X)
     names = tuple(f"column_{column}" for column in range(n_columns))
-    card = make_card(detector, X, detector.contributions(X), Thresholds("mean_plus_two_std", 1.0, {}),
+    usual = detector.contributions(X).mean(axis=0)
+    card = make_card(detector, rows_of_table(X), usual, Thresholds("mean_plus_two_std", 1.0, {}),
                      {POOLED: detector.decision_scores_}, Origin("speed", names, "", "", "", None))
     model = AnomalyModel.from_bytes(build_graph(detector.parts_, 1.0, card.to_metadata()))
     rows, _ = make_table(N_SCORED, n_columns)

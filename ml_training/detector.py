@@ -16,18 +16,18 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from ml_training.neighbours import Neighbours, fit_neighbours
-from ml_training.networks import ROWS_AT_ONCE, Autoencoders, Epoch, train_autoencoders
+from ml_training.networks import Autoencoders, Epoch, train_autoencoders
 from ml_training.rarities import Rarities, join_with_rarities
+from ml_training.rows import ROWS_AT_ONCE, Floats, Places, Rows, ScaledRows, rows_of_table
 from ml_training.scaling import Scaling, fit_scaling
 from ml_training.settings import Hyperparameters, table_hyperparameters
 from ml_training.tails import Tails, fit_tails
-from ml_training.whitening import Moments, Whitening, fit_whitening, whitening_of
+from ml_training.whitening import Moments, Whitening, whitening_of
 from sentinel.errors import DataUnusableError
-
-Floats = NDArray[np.float64]
 
 LEAST_ROWS_PER_COLUMN = 20  # below this, trimming costs the covariance more than it brings
 TRIMMING_ROUNDS = 2
+MOST_VALIDATION_ROWS = 16_384  # of more, as many evenly spaced: their median loss is the same to the third digit
 LEAST_OF_TYPICAL = 1e-3  # a measure of nothing, as of a duplicate, must not decide alone
 SMALLEST = float(np.finfo(np.float64).tiny)
 
@@ -57,7 +57,7 @@ class AutoencoderDetector:
         self.random_state = random_state
         self.settings = settings or table_hyperparameters()
 
-    def fit(self, X: ArrayLike, y: object = None, *, X_validation: ArrayLike | None = None,
+    def fit(self, X: ArrayLike | Rows, y: object = None, *, X_validation: ArrayLike | Rows | None = None,
             in_nats: NDArray[np.bool_] | None = None, rarities: Rarities | None = None,
             tell: Callable[[Epoch], None] = lambda epoch: None) -> "AutoencoderDetector":
         """Learn what is usual in X (n_rows, n_features), rows in order of time; y is ignored.
@@ -65,51 +65,50 @@ class AutoencoderDetector:
         Without `X_validation` the last rows decide when to stop; the distances are learned from all of X.
         Columns marked `in_nats` are surprises: not rescaled, and unusual only when high; `rarities` groups them.
         """
-        X = _check_table(X)
-        self.n_features_in_ = X.shape[1]
-        in_nats = np.zeros(X.shape[1], bool) if in_nats is None else in_nats
+        rows = rows_of_table(X)
+        self.n_features_in_ = rows.n_features
+        later = None if X_validation is None else self._check_width(X_validation)
+        in_nats = np.zeros(rows.n_features, bool) if in_nats is None else in_nats
         with _threads(self.settings.threads):
-            self.parts_, self.epochs_ = self._fit_parts(X, X_validation, in_nats, rarities, tell)
-            measures = self._measures(X[::-(-len(X) // ROWS_AT_ONCE)])
+            self.parts_, self.epochs_ = self._fit_parts(rows, later, in_nats, rarities, tell)
+            sample = rows.take(np.arange(0, len(rows), -(-len(rows) // ROWS_AT_ONCE)))
+            measures = self._measures(sample)
             self._typical = [_typical(measure.sum(axis=1)) for measure, _ in measures]
-            self.decision_scores_ = (self._with_rarities(X, self._join(measures)).sum(axis=1) if len(X) <= ROWS_AT_ONCE
-                                     else self.decision_function(X))
+            self.decision_scores_ = (self.decision_function(rows) if len(sample) < len(rows) else
+                                     self._with_rarities(sample, self._join(measures)).sum(axis=1))
         self.threshold_ = float(np.quantile(self.decision_scores_, 1 - self.contamination))
         self.labels_ = (self.decision_scores_ > self.threshold_).astype(int)
         return self
 
-    def _fit_parts(self, X: Floats, X_validation: ArrayLike | None, in_nats: NDArray[np.bool_],
-                   rarities: Rarities | None, tell: Callable[[Epoch], None]) -> tuple[FittedParts, list[Epoch]]:
+    def _fit_parts(self, rows: Rows, later: Rows | None, in_nats: NDArray[np.bool_], rarities: Rarities | None,
+                   tell: Callable[[Epoch], None]) -> tuple[FittedParts, list[Epoch]]:
         settings = self.settings.model_copy(update={"seed": self.random_state})
-        scaling = fit_scaling(X, in_nats, settings.largest_scaled)
-        Z = scaling.transform(X)
-        n_validation = 0 if X_validation is not None else round(len(Z) * settings.validation_share)
-        n_fitted = max(1, len(Z) - n_validation)
-        later = scaling.transform(self._check_width(X_validation)) if X_validation is not None else Z[n_fitted:]
-        kept = rows_near_the_middle(Z, settings)
+        scaling = fit_scaling(rows.columns(), in_nats, settings.largest_scaled)
+        scaled = ScaledRows(rows, scaling)
+        n_fitted = len(rows) if later is not None else max(1, len(rows) - round(len(rows) * settings.validation_share))
+        later = Rows(rows.table, rows.places[n_fitted:]) if later is None else later
+        kept = rows_near_the_middle(scaled, settings)
         networks, epochs = train_autoencoders(
-            Z.astype(np.float32), (later if len(later) else Z).astype(np.float32),
-            [rows[rows < n_fitted] if (rows < n_fitted).any() else rows for rows in kept],
+            scaled.take_small, _evenly(later if len(later) else rows, scaling),
+            [places[places < n_fitted] if (places < n_fitted).any() else places for places in kept],
             settings, _device(settings.device), tell)
         return FittedParts(
-            scaling, networks, _fit_whitenings(Z, kept, networks.cpu(), settings), in_nats,
-            fit_tails(X) if settings.tails_weight else None,
-            fit_neighbours(Z, settings.seed) if settings.neighbours_weight else None, rarities), epochs
+            scaling, networks, _fit_whitenings(scaled, kept, networks.cpu(), settings), in_nats,
+            fit_tails(rows.columns()) if settings.tails_weight else None,
+            fit_neighbours(scaled, settings.seed) if settings.neighbours_weight else None, rarities), epochs
 
-    def decision_function(self, X: ArrayLike) -> Floats:
+    def decision_function(self, X: ArrayLike | Rows) -> Floats:
         """Return one score per row of X (n_rows, n_features), at least 0; higher is more unusual."""
         pieces = [piece.sum(axis=1) for piece in self._pieces(self._check_width(X))]
         return np.concatenate(pieces) if pieces else np.empty(0)
 
-    def contributions(self, X: ArrayLike) -> Floats:
+    def contributions(self, X: ArrayLike | Rows) -> Floats:
         """Return each feature's share of the scores, (n_rows, n_features), at least 0; rows add up to the score."""
-        X = self._check_width(X)
-        pieces = list(self._pieces(X))
-        return np.concatenate(pieces) if pieces else np.empty(X.shape)
+        pieces = list(self._pieces(self._check_width(X)))
+        return np.concatenate(pieces) if pieces else np.empty((0, self.n_features_in_))
 
-    def _pieces(self, X: Floats) -> Iterator[Floats]:
-        for start in range(0, len(X), ROWS_AT_ONCE):
-            piece = X[start:start + ROWS_AT_ONCE]
+    def _pieces(self, rows: Rows) -> Iterator[Floats]:
+        for piece in rows.pieces():
             yield self._with_rarities(piece, self._join(self._measures(piece)))
 
     def _with_rarities(self, X: Floats, contributions: Floats) -> Floats:
@@ -146,35 +145,51 @@ class AutoencoderDetector:
         """Return 1 for each unusual row of X, else 0."""
         return (self.decision_function(X) > self.threshold_).astype(np.int64)
 
-    def _check_width(self, X: ArrayLike) -> Floats:
-        table = _check_table(X, least_rows=0)
-        if table.shape[1] != self.n_features_in_:
-            raise DataUnusableError(f"table: seen {table.shape[1]} columns, expected the {self.n_features_in_} "
+    def _check_width(self, X: ArrayLike | Rows) -> Rows:
+        rows = rows_of_table(X, least_rows=0)
+        if rows.n_features != self.n_features_in_:
+            raise DataUnusableError(f"table: seen {rows.n_features} columns, expected the {self.n_features_in_} "
                                     "of fitting")
-        return table
+        return rows
 
 
-def rows_near_the_middle(Z: Floats, settings: Hyperparameters) -> list[NDArray[np.int64]]:
-    """Return for each network the rows of Z that it learns from: all, or without the farthest share."""
-    everything = near = np.arange(len(Z))
-    if len(Z) >= LEAST_ROWS_PER_COLUMN * Z.shape[1] and settings.trimmed_networks and settings.trimmed_share:
+def rows_near_the_middle(scaled: ScaledRows, settings: Hyperparameters) -> list[Places]:
+    """Return for each network the rows that it learns from: all, or without the farthest share."""
+    everything = near = np.arange(len(scaled))
+    if (len(scaled) >= LEAST_ROWS_PER_COLUMN * scaled.n_features and settings.trimmed_networks
+            and settings.trimmed_share):
         for _ in range(TRIMMING_ROUNDS):
-            distances = np.square(fit_whitening(Z[near], settings.ridge).transform(Z)).sum(axis=1)
-            near = np.sort(np.argsort(distances, kind="stable")[:round(len(Z) * (1 - settings.trimmed_share))])
+            moments = Moments(scaled.n_features)
+            for start, piece in scaled.pieces():
+                moments.add(piece[_places_in(near, start, piece)])
+            whitening = whitening_of(moments.mean(), moments.covariance(), settings.ridge)
+            distances = np.concatenate([np.square(whitening.transform(piece)).sum(axis=1)
+                                        for _, piece in scaled.pieces()])
+            near = np.sort(np.argsort(distances, kind="stable")[:round(len(scaled) * (1 - settings.trimmed_share))])
     n_trimmed = min(settings.trimmed_networks, settings.n_networks)
     return [everything] * (settings.n_networks - n_trimmed) + [near] * n_trimmed
 
 
-def _fit_whitenings(Z: Floats, kept: list[NDArray[np.int64]], networks: Autoencoders,
+def _fit_whitenings(scaled: ScaledRows, kept: list[Places], networks: Autoencoders,
                     settings: Hyperparameters) -> tuple[Whitening, ...]:
     """Learn each network's whitening, a piece of the rows at a time: all residuals at once would not fit."""
-    moments = [Moments(2 * Z.shape[1]) for _ in kept]
-    for start in range(0, len(Z), ROWS_AT_ONCE):
-        piece = Z[start:start + ROWS_AT_ONCE]
-        for rows, residual, moment in zip(kept, _residuals(networks, piece), moments):
-            here = rows[np.searchsorted(rows, start):np.searchsorted(rows, start + len(piece))] - start
+    moments = [Moments(2 * scaled.n_features) for _ in kept]
+    for start, piece in scaled.pieces():
+        for places, residual, moment in zip(kept, _residuals(networks, piece), moments):
+            here = _places_in(places, start, piece)
             moment.add(np.hstack([piece[here], residual[here]]))
     return tuple(whitening_of(moment.mean(), moment.covariance(), settings.ridge) for moment in moments)
+
+
+def _places_in(places: Places, start: int, piece: Floats) -> Places:
+    """Return those of the ascending `places` that lie in a piece, counted from its first row."""
+    return places[np.searchsorted(places, start):np.searchsorted(places, start + len(piece))] - start
+
+
+def _evenly(rows: Rows, scaling: Scaling) -> NDArray[np.float32]:
+    """Scale the rows that decide when to stop: all, or of many as many as suffice, evenly spaced in time."""
+    places = np.linspace(0, len(rows) - 1, min(len(rows), MOST_VALIDATION_ROWS)).round().astype(int)
+    return scaling.transform(rows.take(places)).astype(np.float32)
 
 
 def _residuals(networks: Autoencoders, Z: Floats) -> Floats:
@@ -200,16 +215,6 @@ def _to_roots(squares: Floats) -> Floats:
 def _typical(totals: Floats) -> float:
     """Return the median, or the mean where half of the rows are duplicates of others."""
     return float(np.median(totals)) or float(totals.mean()) or 1.0
-
-
-def _check_table(X: ArrayLike, least_rows: int = 1) -> Floats:
-    table = np.asarray(X, dtype=np.float64)
-    if table.ndim != 2 or len(table) < least_rows or table.shape[1] < 1:
-        raise DataUnusableError(f"table: seen shape {table.shape}, expected (n_rows, n_features), one at least of each")
-    if np.isinf(table).any():
-        raise DataUnusableError(f"table: seen {int(np.isinf(table).sum())} infinite values, expected finite ones "
-                                "or NaN where a value is absent")
-    return table
 
 
 def _device(name: str) -> torch.device:

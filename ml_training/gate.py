@@ -74,9 +74,9 @@ def plant_oddities(X: Floats, seed: int) -> Floats:
 
 
 def _judge(model: AnomalyModel, X: Floats, planted: Floats, repositories: NDArray[np.str_]) -> Judged:
-    started = time.perf_counter()
+    started = time.thread_time()  # of this thread's processor: other programs on the machine do not count
     scores = model.score(X).scores
-    seconds = (time.perf_counter() - started) / len(X)
+    seconds = (time.thread_time() - started) / len(X)
     limit = np.quantile(scores, 1 - RECALL_BUDGET, method="higher")
     alerts = scores > np.array([model.threshold_of(name) for name in repositories])
     return Judged(float((model.score(planted).scores > limit).mean()), float(alerts.mean()), seconds)

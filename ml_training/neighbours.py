@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ml_training.rows import ScaledRows
+
 Floats = NDArray[np.float64]
 
 N_NEIGHBOURS = 5
@@ -30,12 +32,12 @@ class Neighbours:
         return torch.cat(pieces).numpy().astype(np.float64) if pieces else np.empty(Z.shape)
 
 
-def fit_neighbours(Z: Floats, seed: int) -> Neighbours:
-    """Keep all rows of Z, or a drawn part of many."""
-    places = np.arange(len(Z))
-    if len(Z) > MOST_KEPT_ROWS:
-        places = np.sort(np.random.default_rng(seed).choice(len(Z), MOST_KEPT_ROWS, replace=False))
-    return Neighbours(Z[places].astype(np.float32))
+def fit_neighbours(scaled: ScaledRows, seed: int) -> Neighbours:
+    """Keep all rows, or a drawn part of many."""
+    places = np.arange(len(scaled))
+    if len(scaled) > MOST_KEPT_ROWS:
+        places = np.sort(np.random.default_rng(seed).choice(len(scaled), MOST_KEPT_ROWS, replace=False))
+    return Neighbours(scaled.take_small(places))
 
 
 def _squared_gaps(Z: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:

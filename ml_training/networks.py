@@ -12,7 +12,6 @@ from ml_training.settings import Hyperparameters
 BETA_MEAN, BETA_SQUARE, EPSILON = 0.9, 0.999, 1e-8  # Adam's own defaults
 CHECK_EVERY_STEPS = 10
 LEAST_IMPROVEMENT = 0.002  # relative; less than this is no better
-ROWS_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +71,23 @@ class Adam:
 
 
 def train_autoencoders(
-    rows: NDArray[np.float32],
+    take: Callable[[NDArray[np.int64]], NDArray[np.float32]],
     validation: NDArray[np.float32],
     rows_of_network: list[NDArray[np.int64]],
     settings: Hyperparameters,
     device: torch.device,
     tell: Callable[[Epoch], None] = lambda epoch: None,
 ) -> tuple[Autoencoders, list[Epoch]]:
-    """Train on rows (n_rows, n_features); network k sees only `rows_of_network[k]`.
+    """Train on the rows that `take` returns for their places; network k sees only `rows_of_network[k]`.
 
+    Only rows that some batch draws are taken: at most max_steps · n_networks · batch_size of them.
     Stops early when the validation loss has stopped falling, and keeps the best weights.
     """
     generator = torch.Generator().manual_seed(settings.seed)
-    networks = Autoencoders(rows.shape[1], settings, generator).to(device)
-    X = torch.from_numpy(rows).to(device)
+    networks = Autoencoders(validation.shape[1], settings, generator).to(device)
+    drawn, batches = torch.unique(_draw_batches(rows_of_network, settings, generator), return_inverse=True)
+    X, batches = torch.from_numpy(take(drawn.numpy())).to(device), batches.to(device)  # (n_steps, n_networks, batch)
     X_validation = torch.from_numpy(validation).to(device)
-    batches = _draw_batches(rows_of_network, settings, generator).to(device)  # (n_steps, n_networks, batch)
     adam = Adam(networks)
     schedule = 0.5 * (1 + np.cos(np.pi * np.arange(len(batches)) / len(batches)))
     best, patience, epochs = (np.inf, _copy(networks)), 0, []

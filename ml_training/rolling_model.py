@@ -12,6 +12,7 @@ from ml_training.detector import AutoencoderDetector
 from ml_training.graph import build_graph
 from ml_training.rarities import catalogue_rarities
 from ml_training.replay import ReplayedRow
+from ml_training.rows import rows_of_table
 from ml_training.settings import Hyperparameters
 from ml_training.thresholds import CONFORMAL_WINDOW, Thresholds, conformal_threshold, mean_plus_two_std
 from sentinel.features import CATALOGUE, FEATURE_NAMES
@@ -89,8 +90,9 @@ class RollingModel:
             X, in_nats=IN_NATS, rarities=RARITIES)
         threshold = mean_plus_two_std(detector.decision_scores_)
         card = make_card(
-            detector, X, detector.contributions(X), Thresholds("mean_plus_two_std", threshold, {}),
-            {POOLED: detector.decision_scores_}, Origin(f"backtest-{len(X)}", FEATURE_NAMES, "", "", "", until))
+            detector, rows_of_table(X), detector.contributions(X).mean(axis=0),
+            Thresholds("mean_plus_two_std", threshold, {}), {POOLED: detector.decision_scores_},
+            Origin(f"backtest-{len(X)}", FEATURE_NAMES, "", "", "", until))
         return AnomalyModel.from_bytes(build_graph(detector.parts_, threshold, card.to_metadata()))
 
 

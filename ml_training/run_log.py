@@ -18,7 +18,7 @@ from ml_training.model_folder import write_model_folder
 from ml_training.plots import draw_alert_budgets, draw_calibration, draw_plots
 from ml_training.registry import Registry
 from ml_training.settings import Hyperparameters
-from ml_training.splits import rows_of
+from ml_training.splits import rows_by_repository, rows_of
 from ml_training.thresholds import conformal_threshold
 
 Floats = NDArray[np.float64]
@@ -61,11 +61,10 @@ def shares_on_the_next_period(scores: Floats, dataset: Dataset, splits: NDArray[
 
     The threshold is calibrated on the validation rows alone, which lie before.
     """
-    known, shares = ~dataset.warm_up, {}
-    repositories = dataset.repositories
-    for name in (POOLED, *np.unique(repositories).tolist()):
-        own = known if name == POOLED else known & (repositories == name)
-        before, after = scores[own & (splits == "validation")], scores[own & (splits == "test")]
+    shares = {}
+    for name, own in {POOLED: np.arange(len(dataset)), **rows_by_repository(dataset.repositories)}.items():
+        known = own[~dataset.warm_up[own]]
+        before, after = scores[known[splits[known] == "validation"]], scores[known[splits[known] == "test"]]
         if min(len(before), len(after)) >= LEAST_ROWS:
             shares[name] = np.array([(after > conformal_threshold(before, budget)).mean() for budget in BUDGETS])
     return shares

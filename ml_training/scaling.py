@@ -3,6 +3,7 @@
 t = (x - center) / spread; y = asinh(t) on heavy-tailed columns, else t; z = (y - mean) / deviation.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,16 +36,15 @@ class Scaling:
         return np.where(np.isnan(X), 0.0, scaled)
 
 
-def fit_scaling(X: Floats, in_nats: NDArray[np.bool_] | None = None, limit: float = LARGEST_SCALED) -> Scaling:
-    """Learn the scaling of X (n_rows, n_features), where NaN means absent.
+def fit_scaling(columns: Iterable[Floats], in_nats: NDArray[np.bool_], limit: float = LARGEST_SCALED) -> Scaling:
+    """Learn the scaling from the present values of each column.
 
-    Columns that are `in_nats` are in comparable units already: only their mean moves to 0. The others are cut at
-    ±`limit` deviations.
+    Columns that are `in_nats`, (n_features,), are in comparable units already: only their mean moves to 0. The others
+    are cut at ±`limit` deviations.
     """
-    in_nats = np.zeros(X.shape[1], bool) if in_nats is None else in_nats
-    columns = [_center_only(present) if is_in_nats else _fit_column(present)
-               for is_in_nats, column in zip(in_nats, X.T) for present in [column[~np.isnan(column)]]]
-    centers, spreads, is_heavy, means, deviations = (np.array(values) for values in zip(*columns))
+    fitted = [_center_only(present) if is_in_nats else _fit_column(present)
+              for is_in_nats, present in zip(in_nats, columns)]
+    centers, spreads, is_heavy, means, deviations = (np.array(values) for values in zip(*fitted))
     limits = np.where(in_nats, LARGEST_SCALED, limit)
     return Scaling(centers, spreads, is_heavy.astype(bool), means, deviations, limits)
 

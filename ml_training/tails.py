@@ -1,5 +1,6 @@
 """How far out each value lies in its own column: the plain partner of the distance."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,9 +32,9 @@ class Tails:
         return nats
 
 
-def fit_tails(X: Floats) -> Tails:
-    """Keep what is needed of X (n_rows, n_features)."""
-    return Tails(tuple(_keep(np.sort(column[~np.isnan(column)])) for column in X.T))
+def fit_tails(columns: Iterable[Floats]) -> Tails:
+    """Keep what is needed of the present values of each column."""
+    return Tails(tuple(_keep(np.sort(present)) for present in columns))
 
 
 def _keep(ordered: Floats) -> Floats:

@@ -18,6 +18,7 @@ from ml_training.gate import compare_on_later_rows
 from ml_training.models import PROMOTED_BY, crown
 from ml_training.rarities import catalogue_rarities
 from ml_training.registry import CHALLENGER, CHAMPION, RegisteredModel, Registry
+from ml_training.rows import Rows
 from ml_training.run_log import FittedRun, log_run
 from ml_training.settings import Hyperparameters
 from ml_training.splits import rows_of, split_in_time
@@ -93,8 +94,8 @@ def fit_detector(dataset: Dataset, splits: NDArray[np.str_], settings: Hyperpara
     validation = rows_of(splits, "validation", dataset.warm_up)
     progress = Progress(STAGE, "steps", settings.max_steps)
     return AutoencoderDetector(random_state=settings.seed, settings=settings).fit(
-        dataset.X[train], X_validation=dataset.X[validation] if len(validation) else None, in_nats=IN_NATS,
-        rarities=catalogue_rarities(), tell=lambda epoch: progress.advance(epoch.step - progress.done))
+        Rows(dataset.X, train), X_validation=Rows(dataset.X, validation) if len(validation) else None,
+        in_nats=IN_NATS, rarities=catalogue_rarities(), tell=lambda epoch: progress.advance(epoch.step - progress.done))
 
 
 def _train(settings: Hyperparameters, store: ObjectStore, registry: Registry, dataset: Dataset,

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-RIDGE = 1e-3  # in units of a scaled column's variance; research/detection.md
-
 
 @dataclass(frozen=True, slots=True)
 class Whitening:
@@ -53,15 +51,8 @@ class Moments:
         return self._products / self.n_rows - np.outer(self.mean(), self.mean())
 
 
-def fit_whitening(V: Floats, ridge: float = RIDGE) -> Whitening:
-    """Learn center and covariance from V (n_rows, n_columns)."""
-    moments = Moments(V.shape[1])
-    moments.add(V)
-    return whitening_of(moments.mean(), moments.covariance(), ridge)
-
-
-def whitening_of(center: Floats, covariance: Floats, ridge: float = RIDGE) -> Whitening:
-    """Return the whitening for a center and a covariance."""
+def whitening_of(center: Floats, covariance: Floats, ridge: float) -> Whitening:
+    """Return the whitening for a center and a covariance, whose diagonal grows by `ridge`."""
     covariance = covariance + ridge * np.eye(len(center))
     deviations = np.sqrt(np.diag(covariance))
     correlation = covariance / np.outer(deviations, deviations)

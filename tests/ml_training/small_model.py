@@ -6,6 +6,7 @@ from ml_training.assembly import Origin, make_card
 from ml_training.detector import AutoencoderDetector
 from ml_training.graph import build_graph
 from ml_training.rarities import catalogue_rarities
+from ml_training.rows import rows_of_table
 from ml_training.settings import default_hyperparameters
 from ml_training.thresholds import Thresholds, mean_plus_two_std
 from sentinel.features import CATALOGUE, FEATURE_NAMES
@@ -27,7 +28,8 @@ def build_small(detector: AutoencoderDetector, n_rows: int = 150, **thresholds: 
     X = make_rows(n_rows)
     limit = mean_plus_two_std(detector.decision_scores_)
     card = make_card(
-        detector, X, detector.contributions(X), Thresholds("mean_plus_two_std", limit, thresholds),
+        detector, rows_of_table(X), detector.contributions(X).mean(axis=0),
+        Thresholds("mean_plus_two_std", limit, thresholds),
         {POOLED: detector.decision_scores_, "octo/high": detector.decision_scores_ * 3},
         Origin("20260101T000000Z-abc", FEATURE_NAMES, "f00d", "features-run", "training-run", None))
     return build_graph(detector.parts_, limit, card.to_metadata())
