@@ -51,9 +51,10 @@ def serve(given: argparse.Namespace) -> Mapping[str, Any]:
 
 def copy_once(given: argparse.Namespace) -> Mapping[str, Any]:
     """Copy the champion to this machine and end; the scorer runs this as its own process."""
+    _end_with_parent()  # before anything that may wait, such as for Vault
     settings = load_settings(ServingSettings)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _end_with_parent(settings.fetch_budget_seconds)
+    signal.alarm(int(settings.fetch_budget_seconds) + 1)
     from model_serving.champion import copy_champion  # MLflow takes two seconds to import, and much memory
     return {"copy": copy_champion(settings)}
 
@@ -71,9 +72,8 @@ def open_listener(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _end_with_parent(budget_seconds: float) -> None:
-    """Let the system end this process with the one that waits for it, and in any case after the budget."""
-    signal.alarm(int(budget_seconds) + 1)
+def _end_with_parent() -> None:
+    """Let the system end this process with the one that waits for it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 

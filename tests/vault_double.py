@@ -92,13 +92,22 @@ def vault_double(kept: Mapping[str, Any], place: str = PLACE) -> Iterator[VaultD
     """Serve `kept` at `place` until the block ends."""
     double = VaultDouble(kept={place: dict(kept)})
 
+    def reply(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        double.namespaces.append(headers.get("X-Vault-Namespace", ""))
+        return double.reply(method, path, headers.get("X-Vault-Token", ""), body)
+    with serve(reply) as double.address:
+        yield double
+
+
+@contextmanager
+def serve(reply: Callable[[str, str, Mapping[str, str], bytes], Reply]) -> Iterator[str]:
+    """Answer HTTP requests (method, path, headers, body) until the block ends; yields the address."""
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def handle_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            double.namespaces.append(self.headers.get("X-Vault-Namespace", ""))
-            status, content = double.reply(self.command, self.path, self.headers.get("X-Vault-Token", ""), body)
+            status, content = reply(self.command, self.path, self.headers, body)
             is_json = not isinstance(content, bytes)
             sent = json.dumps(content).encode() if is_json else content
             self.send_response_only(status)
@@ -114,11 +123,10 @@ def vault_double(kept: Mapping[str, Any], place: str = PLACE) -> Iterator[VaultD
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.handle_error = lambda request, client_address: None  # a client that gave up is no error of the server
-    double.address = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield double
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()
