@@ -25,6 +25,7 @@ SERVING = "argo-apps/base/serving/kustomization.yaml"
 KUSTOMIZATIONS = {"data-fetch": BATCH, "spark-preprocess": BATCH, "ml-training": BATCH, "model-serving": SERVING}
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 TAG = re.compile(r"[0-9a-f]{12,64}")  # a git tree hash, whole or shortened
+NOT_RELEASED = "sha256:" + "0" * 64  # as the manifests begin
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,9 @@ class Release:
 
 
 def read_release(root: Path, stage: str) -> Release | None:
-    """Return the image that the manifests under `root` give a stage, None when they give no digest."""
+    """Return the image that the manifests under `root` give a stage, None when it was never released."""
     entry = _entry(_read(root, stage), stage)
-    if entry is None or "digest" not in entry:
+    if entry is None or entry.get("digest", NOT_RELEASED) == NOT_RELEASED:
         return None
     return Release(stage, str(entry.get("newTag", "")), str(entry["digest"]))
 
@@ -99,6 +100,7 @@ def _entry(document: Any, stage: str) -> Any:
 def _yaml() -> YAML:
     yaml = YAML()
     yaml.preserve_quotes = True
+    yaml.indent(mapping=2, sequence=4, offset=2)  # as the manifests are written
     yaml.width = 4096  # no line is ever folded
     return yaml
 

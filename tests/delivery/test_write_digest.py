@@ -13,12 +13,15 @@ BASE = """\
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources:
-- data-fetch-cronjob.yaml  # first
+  - data-fetch-cronjob.yaml  # first
+configMapGenerator:
+  - name: data-fetch-settings
+    envs: [data-fetch-settings.env]
 images:
-- name: registry.digitalocean.com/sentinel/data-fetch
-  newTag: "0000000000000000000000000000000000000000"
-  digest: sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
-- name: registry.digitalocean.com/sentinel/ml-training
+  - name: registry.digitalocean.com/sentinel/data-fetch
+    newTag: "0000000000000000000000000000000000000000"
+    digest: sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
+  - name: registry.digitalocean.com/sentinel/ml-training
 """
 
 
@@ -59,6 +62,12 @@ def test_stage_without_an_entry_gets_one(root):
 def test_entry_without_a_digest_is_no_release(root):
     assert read_release(root, "ml-training") is None
     assert read_release(root, "model-serving") is None
+
+
+def test_digest_of_zeros_is_no_release(root):
+    (root / BATCH).write_text(BASE.replace(OTHER, "sha256:" + "0" * 64))
+
+    assert read_release(root, "data-fetch") is None
 
 
 def test_tag_of_digits_only_stays_text(root):
