@@ -21,8 +21,9 @@ class TrialSettings(Settings):
                                      examples=["1500"])
     trial_report: Path = Field(default=Path("build/cluster-report.md"), description="file that the report goes to",
                                examples=["build/cluster-report.md"])
-    vault_addr: str = Field(default="http://10.200.0.1:8200", description="address of the trial's Vault",
-                            validation_alias=AliasChoices("vault_addr", "VAULT_ADDR"), examples=["http://10.200.0.1:8200"])
+    vault_addr: str = Field(
+        default="http://10.200.0.1:8200", description="address of the trial's Vault",
+        validation_alias=AliasChoices("vault_addr", "VAULT_ADDR"), examples=["http://10.200.0.1:8200"])
     vault_token: SecretStr = Field(default=SecretStr("root"), description="operator's token of the trial's Vault",
                                    validation_alias=AliasChoices("vault_token", "VAULT_TOKEN"))
     s3_endpoint: str = Field(default="http://10.200.0.1:7070", description="address of the trial's S3 server",
