@@ -63,7 +63,7 @@ def _alert_budgets(axes: "Axes", curves: Mapping[str, BudgetCurve]) -> None:
     is_recall = any(curve.n_known for curve in curves.values())
     axes.set(xlabel="pull requests really flagged, %" if is_recall else "alert budget, %", ylim=(0, None),
              xscale="log", ylabel="known incidents found, %" if is_recall else "pull requests really flagged, %")
-    axes.legend(frameon=False)
+    axes.legend(loc="upper left", frameon=False)
 
 
 def _calibration(axes: "Axes", budgets: Sequence[float], real: Mapping[str, Sequence[float]]) -> None:
@@ -73,7 +73,7 @@ def _calibration(axes: "Axes", budgets: Sequence[float], real: Mapping[str, Sequ
         axes.plot(stated, 100 * np.array(shares), marker="o", markersize=3, linewidth=1, label=name)
     axes.set(xlabel="alert budget, %", ylabel="flagged on the next period, %", xscale="log",
              yscale="symlog", ylim=(0, None))
-    axes.legend(frameon=False, fontsize=7)
+    axes.legend(loc="upper left", frameon=False, fontsize=7)
 
 
 def _loss(axes: "Axes", epochs: Sequence[Epoch]) -> None:
@@ -81,7 +81,7 @@ def _loss(axes: "Axes", epochs: Sequence[Epoch]) -> None:
     axes.plot(steps, [epoch.training_loss for epoch in epochs], label="training, mean of a batch")
     axes.plot(steps, [epoch.validation_loss for epoch in epochs], label="validation, median of later rows")
     axes.set(xlabel="step", ylabel="squared residual, scaled units", ylim=(0, None))
-    axes.legend(frameon=False)
+    axes.legend(loc="upper right", frameon=False)
 
 
 def _scores(axes: "Axes", scores: Floats, splits: NDArray[np.str_], threshold: float) -> None:
@@ -90,7 +90,7 @@ def _scores(axes: "Axes", scores: Floats, splits: NDArray[np.str_], threshold: f
         axes.hist(np.minimum(scores[splits == split], edges[-1]), edges, histtype="step", density=True, label=split)
     axes.axvline(threshold, color="black", linestyle="--", linewidth=1, label="threshold")
     axes.set(xlabel="score", ylabel="density", yscale="log")
-    axes.legend(frameon=False)
+    axes.legend(loc="upper right", frameon=False)
 
 
 def _features(axes: "Axes", mean_contributions: dict[str, float]) -> None:
