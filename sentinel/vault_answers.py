@@ -12,8 +12,9 @@ from sentinel.vault_settings import VaultSettings, auth_mount, secret_place
 
 # 412: not yet replicated; 429: too many, or a standby; 472, 473: standbys of replication.
 TEMPORARY_STATUSES = frozenset({412, 429, 472, 473, *range(500, 600)})
-# Kubernetes' auth method answers these with status 500, though asking again changes nothing.
-FINAL_TEXTS = ("audience", "claim", "issuer", "malformed", "compact jws")
+# Versions of the Kubernetes auth method answer these with status 500, though asking again changes nothing.
+NOT_CONFIGURED = "could not load backend configuration"
+FINAL_TEXTS = (NOT_CONFIGURED, "audience", "claim", "issuer", "malformed", "compact jws")
 MOST_CHARACTERS = 200
 BAD_CERTIFICATE = "CERTIFICATE_VERIFY_FAILED"
 
@@ -69,6 +70,9 @@ def login_error(settings: VaultSettings, account: ServiceAccountToken, answer: A
     if answer.status == 400:
         return NotFoundError(f"{cannot}: it knows no role {role} at auth/{mount} ({answer}); correct VAULT_ROLE, or "
                              "make the role with `python -m delivery.vault_setup`")
+    if NOT_CONFIGURED in answer.text:
+        return NotFoundError(f"{cannot}: auth/{mount} does not know its Kubernetes cluster ({answer}); expected a "
+                             "configured method; configure it with `python -m delivery.vault_setup`")
     audiences = ", ".join(account.audiences) or "none"
     if "audience" in answer.text.lower():
         return PermissionDeniedError(f"{cannot}: role {role} wants another audience than the token's, {audiences} "

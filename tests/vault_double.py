@@ -79,9 +79,11 @@ class VaultDouble:
             return 400, {"errors": [f'invalid role name "{given["role"]}"']}
         claims = json.loads(base64.urlsafe_b64decode(given["jwt"].split(".")[1] + "=="))
         if role.audience not in claims["aud"]:
-            return 500, {"errors": ["invalid audience (aud) claim: audience claim does not match any expected"]}
-        if claims["sub"] != role.subject or claims["exp"] <= time.time():
-            return DENIED
+            return 403, {"errors": ["invalid audience (aud) claim: audience claim does not match any expected"]}
+        if claims["sub"] != role.subject:
+            return 403, {"errors": ["service account name not authorized"]}
+        if claims["exp"] <= time.time():
+            return 403, {"errors": ["invalid expiration time (exp) claim: token is expired"]}
         token = f"hvs.{secrets.token_urlsafe(18)}"
         self.tokens[token] = role, time.monotonic() + role.lease_seconds
         return 200, {"auth": {"client_token": token, "lease_duration": max(1, int(role.lease_seconds))}}
