@@ -39,7 +39,7 @@ class Rendering:
     environment: str
     project: Manifest
     applications: Mapping[str, Manifest]  # by name
-    objects: Mapping[str, tuple[Manifest, ...]]  # by the Application's name
+    objects: dict[str, tuple[Manifest, ...]]  # by the name of the Application
 
     def all_objects(self) -> Iterator[Manifest]:
         """Yield what all Applications bring."""

@@ -1,6 +1,6 @@
 """Take the schemas of Argo's kinds out of the Go modules that define them.
 
-    python -m delivery.schemas build/schemas github.com/argoproj/argo-rollouts@v1.9.0 github.com/argoproj/argo-cd/v3@v3.2.11
+    python -m delivery.schemas build/schemas github.com/argoproj/argo-rollouts@v1.9.0 …
 
 A field that a kind does not define becomes an error, where the cluster would only drop it.
 """
