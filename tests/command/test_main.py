@@ -113,6 +113,13 @@ def test_top_prints_the_list(judged, capsys):
     assert "octo/harbour#7" in capsys.readouterr().out
 
 
+def test_a_persons_own_vault_is_not_asked(judged, monkeypatch, capsys):
+    monkeypatch.setenv("VAULT_ADDR", "https://vault.example.com")
+
+    assert 0 == main(["top", "--data", judged])
+    assert "octo/harbour#7" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", ["octo/harbour#7", "https://github.com/octo/harbour/pull/7", " octo/harbour#7 "])
 def test_explain_takes_the_name_or_the_address(judged, name, capsys):
     assert 0 == main(["explain", name, "--data", judged])
