@@ -1,12 +1,12 @@
 """The Flask application: routes, request ids, one log line a request, and headers that keep the page safe."""
 
+import os
 import re
 import time
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
 
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
 
 from model_serving.load import Load
 from model_serving.metrics import Metrics
@@ -29,6 +29,7 @@ SAFETY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 PROGRAM_TYPES = frozenset({"application/json", "application/problem+json", "application/x-ndjson"})
+METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})  # others are counted together
 QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})  # probes would drown the log
 
 
@@ -46,10 +47,11 @@ def create_app(scorer: Scorer, settings: ServingSettings, metrics: Metrics | Non
 
     @app.before_request
     def begin() -> None:
-        given = request.headers.get("X-Request-Id", "")
-        g.request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
-        g.started = time.perf_counter()
-        if request.method == "POST":
+        asked, kept = request._get_current_object(), g._get_current_object()  # each look through a proxy costs
+        given = asked.environ.get("HTTP_X_REQUEST_ID", "")
+        kept.request_id = given if REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
+        kept.started = time.perf_counter()
+        if asked.method == "POST":
             if load.wait_seconds > settings.max_wait_seconds:
                 metrics.turned_away.inc()
                 raise ProblemError(503, "Too much to do", f"requests wait {load.wait_seconds:.1f} s for their turn; "
@@ -58,12 +60,13 @@ def create_app(scorer: Scorer, settings: ServingSettings, metrics: Metrics | Non
 
     @app.after_request
     def finish(response: Response) -> Response:
-        response.headers["X-Request-Id"] = g.request_id
-        if response.mimetype in PROGRAM_TYPES:
+        asked, kept = request._get_current_object(), g._get_current_object()
+        response.headers["X-Request-Id"] = kept.request_id
+        if response.content_type in PROGRAM_TYPES:
             response.headers["X-Content-Type-Options"] = "nosniff"
         else:
             response.headers.update(SAFETY_HEADERS)
-        _tell(log, metrics, response)
+        _tell(log, metrics, asked, response.status_code, time.perf_counter() - kept.started, kept.request_id)
         return response
 
     return app
@@ -77,11 +80,10 @@ class _Application(Flask):
         return func
 
 
-def _tell(log: RequestLog, metrics: Metrics, response: Response) -> None:
+def _tell(log: RequestLog, metrics: Metrics, asked: Request, status: int, seconds: float, request_id: str) -> None:
     """Count and log one request under its route, never under its path: paths are without bound."""
-    route = request.url_rule.rule if request.url_rule else "unknown"
-    method = request.method if request.method in ("GET", "HEAD", "POST", "OPTIONS") else "other"
-    seconds = time.perf_counter() - g.started
-    metrics.count(route, method, response.status_code, seconds)
-    if route not in QUIET_ROUTES or response.status_code >= 500:
-        log.write(route, method, response.status_code, seconds, g.request_id)
+    route = asked.url_rule.rule if asked.url_rule else "unknown"
+    method = asked.method if asked.method in METHODS else "other"
+    metrics.count(route, method, status, seconds)
+    if route not in QUIET_ROUTES or status >= 500:
+        log.write(route, method, status, seconds, request_id)

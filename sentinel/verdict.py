@@ -15,6 +15,7 @@ Floats = NDArray[np.float64]
 
 MOST_REASONS = 5
 UNUSUAL_PERCENTILE = 90.0  # a value is named when it lies above, or below 100 minus this where both ends are odd
+LEAST_TOLD_NATS = 2.3  # a little less than ln(10), the surprise of the 90th percentile; spares looking at the rest
 _FEATURES = {feature.name: feature for feature in CATALOGUE}
 
 
@@ -67,17 +68,20 @@ def explain_row(model: AnomalyModel, values: Sequence[float], contributions: Seq
     Plain Python: for the few numbers of one row it is ten times faster than arrays.
     """
     groups: dict[str, list[tuple[int, float]]] = {}  # columns with the percentiles of their values
-    usual = model.usual_contributions
+    names, usual = model.feature_names, model.usual_contributions
     candidates = [column for column, contribution in enumerate(contributions) if contribution > usual[column]]
-    for column in sorted(candidates, key=contributions.__getitem__, reverse=True):  # equal ones keep their order
-        feature = _FEATURES[model.feature_names[column]]
-        percentile = percentile_of(model, column, feature, values[column])
-        if percentile >= UNUSUAL_PERCENTILE or percentile <= 100 - UNUSUAL_PERCENTILE and not feature.is_surprise:
+    candidates.sort(key=contributions.__getitem__, reverse=True)  # equal ones keep their order
+    for column in candidates:
+        value, feature = values[column], _FEATURES[names[column]]
+        is_surprise = feature.quantity_highest is not None
+        if is_surprise and not value > LEAST_TOLD_NATS:
+            continue
+        percentile = percentile_of(model, column, feature, value)
+        if percentile >= UNUSUAL_PERCENTILE or percentile <= 100 - UNUSUAL_PERCENTILE and not is_surprise:
             groups.setdefault(feature.group, []).append((column, percentile))  # NaN, absent, is never far
     shares = {group: sum(contributions[column] for column, _ in found) for group, found in groups.items()}
     told = sorted(shares, key=shares.__getitem__, reverse=True)[:MOST_REASONS]
-    return tuple(_reason(model.feature_names[groups[group][0][0]], shares[group], values, groups[group][0])
-                 for group in told)
+    return tuple([_reason(names[groups[group][0][0]], shares[group], values, groups[group][0]) for group in told])
 
 
 def percentile_of(model: AnomalyModel, column: int, feature: Feature, value: float) -> float:
