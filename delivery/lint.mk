@@ -14,7 +14,7 @@ build/bin/actionlint: delivery/lint.mk
 # Debian's and Ubuntu's package, unpacked without being root; elsewhere the machine's own promtool.
 build/bin/promtool: delivery/lint.mk
 	@mkdir -p build/bin build/prometheus
-	@if command -v promtool >/dev/null; then ln -sf "$$(command -v promtool)" $@; \
+	@if command -v promtool >/dev/null; then cp "$$(command -v promtool)" $@; \
 	elif command -v apt-get >/dev/null; then cd build/prometheus && rm -f prometheus_*.deb && \
 		apt-get -q download prometheus && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb && \
 		cp usr/bin/promtool ../bin/promtool; \

@@ -1,4 +1,4 @@
-"""Check the systemd units: `python -m delivery.lint_units` (needs systemd-analyze 250 or later, and no running systemd).
+"""Check the systemd units: `python -m delivery.lint_units` (needs systemd-analyze 250 or later, no running systemd).
 
 The units are laid out in a root folder of their own, with an empty program in the place of the virtual environment's.
 """

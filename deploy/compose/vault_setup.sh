@@ -29,7 +29,7 @@ give_access() { # STAGE KEY=VALUE…: its secret, policy, role and token
     name="sentinel-$environment-$stage"
     shift
     vault kv put -mount=secret "sentinel/$environment/$stage" "$@" >/dev/null
-    sed -e "s/\\\$mount/secret/g" -e "s/\\\$environment/$environment/g" -e "s/\\\$stage/$stage/g" /policies/policy.hcl |
+    sed -e "s/\\\$mount/secret/g" -e "s/\\\$environment/$environment/g" -e "s/\\\$stage/$stage/g" "$POLICIES/policy.hcl" |
         vault policy write "$name" - >/dev/null
     vault write "auth/compose/role/$name" role_type=jwt user_claim=sub bound_audiences=vault \
         bound_subject="system:serviceaccount:sentinel:$stage" token_policies="$name" \
@@ -40,7 +40,9 @@ give_access() { # STAGE KEY=VALUE…: its secret, policy, role and token
     echo "Vault: $name can read its secret"
 }
 
+POLICIES=${POLICIES:-/policies}
 TOKENS=${TOKENS:-/tokens}
+MLFLOW=${MLFLOW:-/mlflow}
 umask 077
 has secrets transit || vault secrets enable transit
 has auth compose || vault auth enable -path=compose jwt
@@ -57,4 +59,4 @@ s3="SENTINEL_S3_ACCESS_KEY=$S3_ACCESS_KEY SENTINEL_S3_SECRET_KEY=$S3_SECRET_KEY"
     give_access ml-training $s3
     give_access model-serving $s3 ${API_TOKEN:+SENTINEL_API_TOKEN="$API_TOKEN"}
 }
-chown -R "$USER_ID:$USER_ID" "$TOKENS" /mlflow
+chown -R "$USER_ID:$USER_ID" "$TOKENS" "$MLFLOW"
