@@ -60,8 +60,8 @@ class Loop:
         """Make policies and roles as an operator does, and write the stages' secrets; return what was said."""
         said = _run([sys.executable, "-m", "delivery.vault_setup", "--environment", environment,
                      "--namespace", NAMESPACES[environment]], self._operator(), 60)
-        s3 = {"SENTINEL_S3_ACCESS_KEY": self.settings.s3_access_key.get_secret_value(),
-              "SENTINEL_S3_SECRET_KEY": self.settings.s3_secret_key.get_secret_value()}
+        s3 = {"SENTINEL_S3_ACCESS_KEY": self.settings.trial_s3_access_key.get_secret_value(),
+              "SENTINEL_S3_SECRET_KEY": self.settings.trial_s3_secret_key.get_secret_value()}
         mongodb = {"MONGODB_URI": self.addresses["mongodb"]}
         for stage, secret in {"data-fetch": mongodb | {"GITHUB_TOKEN": GITHUB_TOKEN}, "spark-preprocess": mongodb | s3,
                               "ml-training": s3, "model-serving": s3 | {"SENTINEL_API_TOKEN": API_TOKEN}}.items():
@@ -74,7 +74,7 @@ class Loop:
 
     def vault(self) -> hvac.Client:
         """Return Vault as an operator sees it."""
-        return hvac.Client(self.settings.vault_addr, token=self.settings.vault_token.get_secret_value())
+        return hvac.Client(self.settings.trial_vault_addr, token=self.settings.trial_vault_token.get_secret_value())
 
     def install(self, environment: str) -> None:
         """Give Argo CD the environment's AppProject and Applications."""
@@ -132,9 +132,9 @@ class Loop:
         return f"http://{service['clusterIP']}:{service['ports'][0]['port']}"
 
     def _settings(self, environment: str) -> dict[str, dict[str, str]]:
-        shared = {"VAULT_ADDR": self.settings.vault_addr, "SENTINEL_VAULT_ALLOW_HTTP": "true"}
+        shared = {"VAULT_ADDR": self.settings.trial_vault_addr, "SENTINEL_VAULT_ALLOW_HTTP": "true"}
         store = {"SENTINEL_OBJECT_STORE_URI": f"s3://{BUCKET}/{environment}",
-                 "SENTINEL_S3_ENDPOINT": self.settings.s3_endpoint, "SENTINEL_S3_REGION": "us-east-1"}
+                 "SENTINEL_S3_ENDPOINT": self.settings.trial_s3_endpoint, "SENTINEL_S3_REGION": "us-east-1"}
         mlflow = {"MLFLOW_TRACKING_URI": self.addresses["mlflow"]}
         return {
             "data-fetch-settings": {**shared, "SENTINEL_GITHUB_API_URL": self.addresses["github"],
@@ -147,8 +147,8 @@ class Loop:
         }
 
     def _operator(self) -> dict[str, str]:
-        return {"VAULT_ADDR": self.settings.vault_addr, "VAULT_TOKEN": self.settings.vault_token.get_secret_value(),
-                "SENTINEL_VAULT_ALLOW_HTTP": "true"}
+        return {"VAULT_ADDR": self.settings.trial_vault_addr,
+                "VAULT_TOKEN": self.settings.trial_vault_token.get_secret_value(), "SENTINEL_VAULT_ALLOW_HTTP": "true"}
 
 
 def open_loop(settings: TrialSettings, folder: Path, stack: ExitStack) -> Loop:
@@ -167,9 +167,9 @@ def open_loop(settings: TrialSettings, folder: Path, stack: ExitStack) -> Loop:
 
 def _make_bucket(settings: TrialSettings) -> None:
     client = boto3.client(
-        "s3", endpoint_url=settings.s3_endpoint, region_name="us-east-1",
-        aws_access_key_id=settings.s3_access_key.get_secret_value(),
-        aws_secret_access_key=settings.s3_secret_key.get_secret_value(),
+        "s3", endpoint_url=settings.trial_s3_endpoint, region_name="us-east-1",
+        aws_access_key_id=settings.trial_s3_access_key.get_secret_value(),
+        aws_secret_access_key=settings.trial_s3_secret_key.get_secret_value(),
         config=botocore.config.Config(connect_timeout=3, read_timeout=20, s3={"addressing_style": "path"}))
     if BUCKET not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
         client.create_bucket(Bucket=BUCKET)

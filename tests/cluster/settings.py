@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import Field, SecretStr
 
 from sentinel.settings import Settings
 
@@ -21,12 +21,11 @@ class TrialSettings(Settings):
                                      examples=["1500"])
     trial_report: Path = Field(default=Path("build/cluster-report.md"), description="file that the report goes to",
                                examples=["build/cluster-report.md"])
-    vault_addr: str = Field(
+    trial_vault_addr: str = Field(
         default="http://10.200.0.1:8200", description="address of the trial's Vault",
-        validation_alias=AliasChoices("vault_addr", "VAULT_ADDR"), examples=["http://10.200.0.1:8200"])
-    vault_token: SecretStr = Field(default=SecretStr("root"), description="operator's token of the trial's Vault",
-                                   validation_alias=AliasChoices("vault_token", "VAULT_TOKEN"))
-    s3_endpoint: str = Field(default="http://10.200.0.1:7070", description="address of the trial's S3 server",
-                             examples=["http://10.200.0.1:7070"])
-    s3_access_key: SecretStr = Field(default=SecretStr("cluster"), description="access key of the trial's S3 server")
-    s3_secret_key: SecretStr = Field(default=SecretStr("cluster-secret"), description="secret key of the same")
+        examples=["http://10.200.0.1:8200"])
+    trial_vault_token: SecretStr = Field(default=SecretStr("root"), description="operator's token of the trial's Vault")
+    trial_s3_endpoint: str = Field(default="http://10.200.0.1:7070", description="address of the trial's S3 server",
+                                   examples=["http://10.200.0.1:7070"])
+    trial_s3_access_key: SecretStr = Field(default=SecretStr("cluster"), description="access key of the same server")
+    trial_s3_secret_key: SecretStr = Field(default=SecretStr("cluster-secret"), description="secret key of the same")
