@@ -38,10 +38,12 @@ class Suppression:
     where: str  # pattern of fnmatch
     reason: str
     since: date
+    text: str = "*"  # pattern, where the check alone would silence too much
 
     def covers(self, finding: Finding) -> bool:
         """Tell whether this is about the finding."""
-        return (self.tool, self.check) == (finding.tool, finding.check) and fnmatchcase(finding.where, self.where)
+        return (self.tool, self.check) == (finding.tool, finding.check) and \
+            fnmatchcase(finding.where, self.where) and fnmatchcase(finding.text, self.text)
 
     def __str__(self) -> str:
         return f"{self.tool} {self.check} at {self.where}"

@@ -1,5 +1,6 @@
 """Each linter's gate is seen to turn red, and suppressions silence only what they name."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def test_a_good_step_is_no_finding(tmp_path):
     ("permissions: {}\n", "", "excessive-permissions"),
     ("- run: STEP", "- uses: actions/checkout@v5", "unpinned-uses"),
     ("pull_request: {}", "pull_request_target: {}", "dangerous-triggers"),
+    ("- run: STEP", "- uses: actions/checkout@v5 # zizmor: ignore[unpinned-uses]", "unpinned-uses"),
 ])
 def test_a_workflow_that_trusts_too_much_is_found(tmp_path, before, after, check):
     plant_workflow(tmp_path, "true", before, after)
@@ -84,6 +86,7 @@ def test_a_bad_dockerfile_is_found_whatever_its_comments_say(tmp_path, line, che
     ([], [], 0), ([FINDING], [], 1), ([FINDING], [ACCEPTED], 0), ([], [ACCEPTED], 1),
     ([Finding("hadolint", "DL3006", "ml_training/Dockerfile:1", "")], [ACCEPTED], 1),
     ([Finding("hadolint", "DL3008", "data_fetch/Dockerfile:1", "")], [ACCEPTED], 1),
+    ([FINDING], [replace(ACCEPTED, text="Pin *")], 1),
 ])
 def test_only_what_is_accepted_passes_and_only_as_long_as_it_is_needed(findings, suppressions, code):
     assert code == judge("trial", findings, ["hadolint"], suppressions)
