@@ -3,13 +3,16 @@
 import pytest
 
 from delivery.policies import RULES, broken_rules, name_of
-from delivery.policies_seen import pods, quantity, seconds, variables_of
-from delivery.render import ENVIRONMENTS
+from delivery.policies_pods import RULES as POD_RULES
+from delivery.policies_pods import no_token_of_the_cluster, recommended_labels, token_for_vault
+from delivery.policies_seen import Seen, pods, quantity, seconds, variables_of
+from delivery.render import ENVIRONMENTS, KUSTOMIZE, Rendering, build
 from sentinel.settings import load_settings
 from sentinel.vault_settings import VaultSettings
-from tests.delivery.code_facts import SETTINGS, code, seen
+from tests.delivery.code_facts import ROOT, SETTINGS, code, seen
 
 SECRETS = {"MONGODB_URI": "mongodb://127.0.0.1"}
+OF_STAGES = (no_token_of_the_cluster, recommended_labels, token_for_vault)  # what only pods of ours keep to
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -37,6 +40,13 @@ def test_settings_of_a_stage_load_from_what_its_pod_gets(stage, environment, mon
     assert f"sentinel-{environment}-{stage}" == vault.vault_role
     for kind in SETTINGS[stage]:
         load_settings(kind)
+
+
+def test_pods_of_the_examples_are_as_restricted_as_ours():
+    objects = build(ROOT / "argo-apps/examples", ROOT / KUSTOMIZE)
+    trial = Rendering("staging", {}, {}, {"examples": objects})
+
+    assert [] == [text for rule in POD_RULES if rule not in OF_STAGES for text in rule(Seen(trial, trial, code()))]
 
 
 def test_exit_codes_of_the_manifests_are_those_of_the_errors():
