@@ -14,6 +14,7 @@ from ml_training.settings import Hyperparameters
 from ml_training.splits import rows_by_repository, rows_of
 from ml_training.thresholds import Thresholds, compute_thresholds
 from sentinel.model import POOLED, ModelCard
+from sentinel.score_fingerprint import score_fingerprint
 
 LEAST_REFERENCE_ROWS = 50  # later rows of a repository below which its fitted rows are compared with, too
 MOST_REFERENCE_SCORES = 1_001  # a step of 0.1 % in the percentile
@@ -84,7 +85,7 @@ def make_card(detector: AutoencoderDetector, rows: Rows, usual_contributions: Fl
         usual_contributions=dict(zip(names, usual_contributions.tolist())),
         probe_rows=[[None if np.isnan(value) else value for value in row] for row in probes.tolist()],
         probe_scores=detector.decision_function(probes).tolist(),
-        trained_until=origin.trained_until,
+        trained_until=origin.trained_until, score_fingerprint=score_fingerprint(),
     )
 
 

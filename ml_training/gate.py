@@ -48,6 +48,9 @@ class Comparison:
 def compare_on_later_rows(model: AnomalyModel, champion: AnomalyModel | None, X: Floats,
                           repositories: NDArray[np.str_], settings: Hyperparameters) -> Comparison:
     """Judge both models on rows X (n_rows, n_features) that the new one was not fitted on."""
+    if champion is not None and champion.fingerprints != model.fingerprints:
+        return Comparison(True, "the champion reads features or weights of other code, which nothing uses any more",
+                          _judge(model, X, plant_oddities(X, settings.seed), repositories) if len(X) else None)
     if len(X) < LEAST_JUDGED_ROWS:
         return Comparison(champion is None, f"only {len(X)} later rows to judge on"
                           + ("; first model" if champion is None else "; the champion stays"))
@@ -55,8 +58,6 @@ def compare_on_later_rows(model: AnomalyModel, champion: AnomalyModel | None, X:
     judged = _judge(model, X, planted, repositories)
     if champion is None:
         return Comparison(True, "first model of an empty registry: nothing to compare with", judged)
-    if champion.feature_fingerprint != model.feature_fingerprint:
-        return Comparison(True, "the champion reads features of other code, which nothing computes any more", judged)
     before = _judge(champion, X, planted, repositories)
     faults = faults_of(judged, before)
     return Comparison(not faults, "; ".join(faults) or "not worse on the same later rows", judged, before)

@@ -44,6 +44,7 @@ def describe(card: ModelCard) -> str:
         "Says how unusual a pull request is in its repository. It does not say that one is malicious,",
         "and most of what it flags is harmless: it is for ordering what people read.", "",
         f"- features: run {card.features_run_id}, fingerprint {card.feature_fingerprint}, "
+        f"weighed by {card.score_fingerprint}, "
         f"{len(card.feature_names)} of them",
         f"- fitted on pull requests opened until {card.trained_until}",
         f"- threshold: {card.threshold_rule}, {card.threshold:.3f}",

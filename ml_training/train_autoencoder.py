@@ -28,6 +28,7 @@ from sentinel.logs import Progress, get_logger
 from sentinel.model import AnomalyModel
 from sentinel.object_store import ObjectStore
 from sentinel.provenance import Provenance, find_latest_run
+from sentinel.score_fingerprint import score_fingerprint
 from sentinel.verdict_files import point_to_champion
 
 STAGE = "ml_training"
@@ -53,7 +54,8 @@ def find_trained(registry: Registry, provenance: Provenance, settings: Hyperpara
 
     One that was rolled back counts: training it again would undo the rollback.
     """
-    wanted = {"features_run_id": provenance.run_id, "settings_hash": hash_of(settings)}
+    wanted = {"features_run_id": provenance.run_id, "settings_hash": hash_of(settings),
+              "score_fingerprint": score_fingerprint()}
     return next((model for model in registry.versions()
                  if (model.aliases or PROMOTED_BY in model.tags) and wanted.items() <= model.tags.items()), None)
 
@@ -66,7 +68,8 @@ def _finish_earlier_run(store: ObjectStore, registry: Registry, provenance: Prov
         point_to_champion(store, champion.model_version)
     stale = [model for model in (trained, champion)
              if model is not None and judged_features_run(store, model.model_version) != provenance.run_id
-             and model.tags.get("feature_fingerprint") == provenance.feature_fingerprint]
+             and model.tags.get("feature_fingerprint") == provenance.feature_fingerprint
+             and model.tags.get("score_fingerprint") == score_fingerprint()]
     if not stale:
         return {**facts, "reason": "these features were trained with these settings already"}
     dataset = read_dataset(store, provenance)
@@ -102,7 +105,8 @@ def _train(settings: Hyperparameters, store: ObjectStore, registry: Registry, da
            splits: NDArray[np.str_], now: datetime) -> Mapping[str, Any]:
     provenance = dataset.provenance
     tags = {"features_run_id": provenance.run_id, "settings_hash": hash_of(settings),
-            "feature_fingerprint": provenance.feature_fingerprint, "input_snapshot": provenance.input_snapshot,
+            "feature_fingerprint": provenance.feature_fingerprint, "score_fingerprint": score_fingerprint(),
+            "input_snapshot": provenance.input_snapshot,
             "code_version": provenance.code_version, "n_rows": str(len(dataset))}
     stamp = f"{now:%Y%m%dT%H%M%SZ}"
     with registry.run(stamp, settings.model_dump(), tags) as run_id:
@@ -137,6 +141,6 @@ def _train(settings: Hyperparameters, store: ObjectStore, registry: Registry, da
 def _renew_champions_verdicts(store: ObjectStore, champion: AnomalyModel | None, dataset: Dataset,
                               splits: NDArray[np.str_]) -> None:
     """Let the champion, which stays, judge the new features: what people read is its list."""
-    if champion is not None and champion.feature_fingerprint == dataset.provenance.feature_fingerprint:
+    if champion is not None and champion.fingerprints == (dataset.provenance.feature_fingerprint, score_fingerprint()):
         write_verdicts(store, champion, dataset, splits)
         point_to_champion(store, champion.version)

@@ -16,6 +16,7 @@ import orjson
 from numpy.typing import ArrayLike, NDArray
 
 from sentinel.errors import CorruptFileError, DataUnusableError, FingerprintError, NotFoundError
+from sentinel.score_fingerprint import score_fingerprint
 
 INPUT = "features"
 OUTPUTS = ("score", "contributions", "is_unusual")
@@ -47,6 +48,7 @@ class ModelCard:
     probe_rows: Sequence[Sequence[float | None]]  # None is NaN, which JSON does not know
     probe_scores: Sequence[float]  # what the graph must say of the probe rows
     trained_until: str | None  # opening time of the last row that was fitted
+    score_fingerprint: str = ""  # of how surprises are weighed; older models do not tell
     format: str = FORMAT
 
     def to_metadata(self) -> dict[str, str]:
@@ -119,11 +121,20 @@ class AnomalyModel:
         """Return the score above which a pull request of `repository` is unusual."""
         return self.card.thresholds.get(repository, self.card.threshold)
 
+    @property
+    def fingerprints(self) -> tuple[str, str]:
+        """Return the fingerprints of the features and of their weights in the score."""
+        return self.feature_fingerprint, self.card.score_fingerprint
+
     def check_fingerprint(self, expected: str) -> None:
-        """Raise FingerprintError unless the model was trained with the features of this code."""
+        """Raise FingerprintError unless the model was trained with the features and the weights of this code."""
         if self.feature_fingerprint != expected:
             raise FingerprintError(f"model {self.version}: features of fingerprint {self.feature_fingerprint}, "
                                    f"but this code computes {expected}; run spark_preprocess and ml_training again")
+        if self.card.score_fingerprint != (weights := score_fingerprint()):
+            raise FingerprintError(f"model {self.version}: surprises weighed by fingerprint "
+                                   f"{self.card.score_fingerprint or 'unknown'}, but this code weighs them by "
+                                   f"{weights}; run ml_training again")
 
     def _check_probes(self) -> None:
         rows = np.array(self.card.probe_rows, dtype=np.float64).reshape(-1, len(self.feature_names))
@@ -137,11 +148,13 @@ class AnomalyModel:
         table = np.ascontiguousarray(X, dtype=np.float64)
         if table.ndim != 2 or table.shape[1] != len(self.feature_names):
             raise DataUnusableError(f"features: seen shape {table.shape}, expected (n, {len(self.feature_names)})")
-        if np.isinf(table).any():
+        if np.count_nonzero(np.isinf(table)):
             raise DataUnusableError(f"features: seen {int(np.isinf(table).sum())} infinite values; "
                                     "absent is NaN, everything else is finite")
+        if len(table) <= ROWS_AT_ONCE:
+            return ScoredRows(*self._session.run(OUTPUTS, {INPUT: table}))
         pieces = [self._session.run(OUTPUTS, {INPUT: table[start:start + ROWS_AT_ONCE]})
-                  for start in range(0, max(len(table), 1), ROWS_AT_ONCE)]
+                  for start in range(0, len(table), ROWS_AT_ONCE)]
         return ScoredRows(*(np.concatenate(arrays) for arrays in zip(*pieces)))
 
     def percentile(self, repository: str, score: float) -> float:

@@ -1,5 +1,7 @@
 """The gate lets a model pass only when it is not worse on the same later rows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,16 @@ def test_equal_model_passes(model):
 
 def test_too_few_later_rows_leave_the_champion(model):
     assert not compare(model, model, n_rows=5).passes
+
+
+@pytest.mark.parametrize("n_rows", [5, 100])
+def test_champion_of_other_weights_gives_way(model, n_rows):
+    other = AnomalyModel(model._session, replace(model.card, score_fingerprint="beef"))
+
+    comparison = compare(model, other, n_rows)
+
+    assert comparison.passes
+    assert "weights of other code" in comparison.reason
 
 
 @pytest.mark.parametrize("judged, told", [

@@ -13,6 +13,7 @@ from ml_training.train_autoencoder import load_registered, train_autoencoder
 from ml_training.models import roll_back
 from ml_training.verdict_table import SCHEMA, judged_features_run
 from sentinel.errors import CorruptFileError, DataUnusableError, FingerprintError, NotFoundError, UnavailableError
+from sentinel.features import score
 from sentinel.settings import MlflowSettings
 from sentinel.verdict_files import champion_version
 from tests.ml_training.small_features import make_rows, publish_features
@@ -78,6 +79,16 @@ def test_second_run_does_nothing(features, store, registry, settings):
 
     assert (False, first["model_version"]) == (second["trained"], second["model_version"])
     assert 1 == len(registry.versions())
+
+
+def test_other_weights_train_the_same_features_again(features, store, registry, settings, monkeypatch):
+    train_autoencoder(settings, store, registry)
+    monkeypatch.setattr(score, "DANGER_WEIGHT", 2.0)
+
+    facts = train_autoencoder(settings, store, registry)
+
+    assert (True, CHAMPION) == (facts["trained"], facts["alias"])
+    assert "weights of other code" in facts["gate"]
 
 
 def test_missing_verdicts_are_written_without_training(features, store, registry, settings):
