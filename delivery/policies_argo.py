@@ -9,6 +9,7 @@ from delivery.policies_seen import STAGES, Rule, Seen, pods, title
 from delivery.render import ENVIRONMENTS, Manifest
 
 IMAGE = re.compile(r"registry\.digitalocean\.com/sentinel/([a-z-]+):([0-9a-f]{12,64})@sha256:[0-9a-f]{64}")
+PULL_SECRET = "registry-sentinel"  # as `doctl kubernetes cluster registry add` names it
 NAMESPACE = "sentinel"
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")}
 FIXED_VERSION = re.compile(r"v1\.[0-9]+")
@@ -25,6 +26,13 @@ def images_by_digest(seen: Seen) -> Iterator[str]:
             found = IMAGE.fullmatch(container["image"])
             if found is None or found[1] not in STAGES:
                 yield f"{pod}: {container['image']}"
+
+
+def images_can_be_pulled(seen: Seen) -> Iterator[str]:
+    """Every service account names the secret with which the platform lets it into the registry."""
+    for account in seen.rendering.of_kind("ServiceAccount"):
+        if account.get("imagePullSecrets") != [{"name": PULL_SECRET}]:
+            yield f"{title(account)}: imagePullSecrets {account.get('imagePullSecrets')}, expected {PULL_SECRET}"
 
 
 def no_rights_in_the_cluster(seen: Seen) -> Iterator[str]:
@@ -163,7 +171,7 @@ def _group(manifest: Manifest) -> str:
 
 
 RULES: tuple[Rule, ...] = (
-    images_by_digest, no_rights_in_the_cluster, no_traps, synced_by_itself, mended_commit_overtakes,
+    images_by_digest, images_can_be_pulled, no_rights_in_the_cluster, no_traps, synced_by_itself, mended_commit_overtakes,
     namespace_is_restricted, from_our_branch_to_our_namespace, one_cannot_hold_up_the_other,
     project_allows_just_these_kinds, releasers_only_release, environments_are_twins,
 )

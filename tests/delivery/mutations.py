@@ -145,6 +145,8 @@ MUTATIONS = (
              put(*FETCH, f"{CRON_CONTAINER}/image", "registry.digitalocean.com/sentinel/data-fetch:" + "1" * 40)),
     Mutation("images by digest", "another registry",
              put(*FETCH, f"{CRON_CONTAINER}/image", f"docker.io/sentinel/data-fetch:{'1' * 40}@{DIGEST}")),
+    Mutation("images can be pulled", "an account that the registry does not know",
+             drop("ServiceAccount", "data-fetch", "imagePullSecrets")),
     Mutation("no rights in the cluster", "a role for the scorer, allowed by the project", both(
         add("sentinel-shared", {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "rules": []}),
         append(*PROJECT, "spec/namespaceResourceWhitelist", {"group": "rbac.authorization.k8s.io", "kind": "Role"}))),
