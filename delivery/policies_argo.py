@@ -171,7 +171,8 @@ def _group(manifest: Manifest) -> str:
 
 
 RULES: tuple[Rule, ...] = (
-    images_by_digest, images_can_be_pulled, no_rights_in_the_cluster, no_traps, synced_by_itself, mended_commit_overtakes,
+    images_by_digest, images_can_be_pulled, no_rights_in_the_cluster, no_traps, synced_by_itself,
+    mended_commit_overtakes,
     namespace_is_restricted, from_our_branch_to_our_namespace, one_cannot_hold_up_the_other,
     project_allows_just_these_kinds, releasers_only_release, environments_are_twins,
 )
