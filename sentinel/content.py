@@ -121,10 +121,10 @@ class Content:
 
 def read_content(files: Sequence[ChangedFile], paths: Sequence[PathFacts]) -> Content | None:
     """Return what the added lines show; None where no file has its patch."""
+    if all([file.patch is None for file in files]):
+        return None
     written, code, manifests = [], [], []
-    is_known = False
     for file, path in zip(files, paths, strict=True):
-        is_known = is_known or file.patch is not None
         if not file.patch or path.is_generated and path.sensitive != "dependency":
             continue
         added = "\n".join(ADDED_LINES.findall(file.patch))
@@ -135,7 +135,7 @@ def read_content(files: Sequence[ChangedFile], paths: Sequence[PathFacts]) -> Co
         written.append(added)
         if path.kind != "data":
             code.append(added)
-    return _content("\n".join(written), "\n".join(code), "\n".join(manifests)) if is_known else None
+    return _content("\n".join(written), "\n".join(code), "\n".join(manifests))
 
 
 def _content(written: str, code: str, manifests: str) -> Content:

@@ -19,7 +19,7 @@ CONTENT = (
     surprise("pipe_to_shell_surprise", "piping", "pipes a download into a shell", "GuardDog",
              _of_content(lambda c: min(c.pipes_to_shell, 4)), 4),
     surprise("new_piped_host_surprise", "piping", "runs a download from an address never seen here", "GuardDog",
-             lambda s: min(s.new_piped_hosts, 4), 4),
+             lambda s: float(min(s.new_piped_hosts, 4)), 4),
     surprise("new_host_surprise", "address", "brings network addresses never seen here", "Apiiro ruleset",
              lambda s: math.log1p(s.new_hosts), 4),
     surprise("numbered_host_surprise", "address", "names an address by number, port or punycode", "GuardDog",

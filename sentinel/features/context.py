@@ -45,9 +45,9 @@ RHYTHM = (
     surprise("weekday_surprise", "moment", "comes on a day of the week unusual here", "xygeni commit_anomalous",
              lambda s: s.weekday, 6),
     surprise("burst_surprise", "again", "is one of many by this author within a day", "anti-slop",
-             lambda s: s.opened_last_day, 8),
+             lambda s: float(s.opened_last_day), 8),
     surprise("tries_surprise", "again", "comes back to exactly the same files", "domain notes, 2.3",
-             lambda s: min(s.tries, 8), 8),
+             lambda s: float(min(s.tries, 8)), 8),
     surprise("undo_surprise", "undo", "undoes a recent change", "replay baselines", lambda s: s.undone, 12),
 )
 TEXT = (

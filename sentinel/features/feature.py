@@ -53,19 +53,18 @@ def size_feature(name: str, group: str, what: str, unit: str, source: str,
 def count_feature(name: str, group: str, what: str, unit: str, source: str,
                   compute: Callable[[Situation], float]) -> Feature:
     """Build a feature that counts few things, at most MOST_COUNTED; `what` has a place for the count."""
+    def compute_bounded(situation: Situation) -> float:
+        count = compute(situation)
+        return MOST_COUNTED if count > MOST_COUNTED else count
+
     return Feature(name, group, f"{unit}s", 0.0, MOST_COUNTED,
-                   lambda value: what.format(count_in_words(value, unit)), source,
-                   lambda situation: _at_most(compute(situation)))
+                   lambda value: what.format(count_in_words(value, unit)), source, compute_bounded)
 
 
 def flag_feature(name: str, group: str, if_so: str, if_not: str, source: str,
                  compute: Callable[[Situation], float]) -> Feature:
     """Build a feature that is 1 or 0."""
     return Feature(name, group, "yes or no", 0.0, 1.0, lambda value: if_so if value else if_not, source, compute)
-
-
-def _at_most(count: float) -> float:
-    return MOST_COUNTED if count > MOST_COUNTED else count
 
 
 def share_in_words(nats: float) -> str:

@@ -1,34 +1,36 @@
 """Features of the change by itself: its size, sensitive places, and how it hides."""
 
 import math
+from collections.abc import Callable
 
-from sentinel.features.facts import PROMISES_OF_TEXT, hostile_text, line_entropy, locks_without_manifest
+from sentinel.features.facts import PROMISES_OF_TEXT, Facts, hostile_text, line_entropy, locks_without_manifest
 from sentinel.features.feature import Feature, count_feature, flag_feature, size_feature, surprise
 from sentinel.features.situation import Situation
 
 NAN = math.nan
 
 
-def _with_files(situation: Situation, value: float) -> float:
-    return float(value) if situation.facts.files else NAN
+def _of_files(read: Callable[[Facts], float]) -> Callable[[Situation], float]:
+    def compute(situation: Situation) -> float:
+        facts = situation.facts
+        return float(read(facts)) if facts.files else NAN
+    return compute
 
 
-def _count_sensitive(situation: Situation, place: str) -> float:
-    return _with_files(situation, situation.facts.sensitive.get(place, 0))
+def _count_sensitive(place: str) -> Callable[[Situation], float]:
+    return _of_files(lambda facts: facts.sensitive.get(place, 0))
 
 
-def _broken_promise(situation: Situation) -> float:
-    facts = situation.facts
-    if not facts.files or facts.title_words.isdisjoint(PROMISES_OF_TEXT):
-        return _with_files(situation, 0.0)
+def _broken_promise(facts: Facts) -> float:
+    if facts.title_words.isdisjoint(PROMISES_OF_TEXT):
+        return 0.0
     return facts.effective_lines / (sum(facts.lines) + len(facts.lines)) * facts.log_churn
 
 
-def _small_beside_generated(situation: Situation) -> float:
+def _small_beside_generated(facts: Facts) -> float:
     """Return how many times larger the machine-made part is than the rest, on the logarithmic scale."""
-    facts = situation.facts
     share = facts.generated_lines / max(1, sum(facts.lines)) if facts.generated_lines else 0.0
-    return math.log(1.0 / max(1.0 - share, 1e-4)) if 0.5 < share < 1.0 else _with_files(situation, 0.0)
+    return math.log(1.0 / max(1.0 - share, 1e-4)) if 0.5 < share < 1.0 else 0.0
 
 
 SIZE = (
@@ -40,30 +42,30 @@ SIZE = (
                  lambda s: math.log1p(s.facts.pull_request.changed_files)),
     Feature("line_entropy", "size", "share", 0.0, 1.0,
             lambda value: f"spreads its lines over its files to {value:.0%} of the possible", "Kamei et al. 2013",
-            lambda s: _with_files(s, line_entropy(s.facts))),
+            _of_files(line_entropy)),
     surprise("size_surprise", "size", "changes this many lines", "Goyal et al. 2018", lambda s: s.facts.log_churn, 16),
     surprise("spread_surprise", "size", "touches this many directories", "Kamei et al. 2013",
-             lambda s: _with_files(s, math.log1p(max(0, len(s.facts.directories) - 1))), 5),
+             _of_files(lambda facts: math.log1p(max(0, len(facts.directories) - 1))), 5),
     surprise("size_for_author_surprise", "size", "is larger than this author's changes usually are",
              "Goyal et al. 2018", lambda s: s.larger_than_own, 10),
 )
 SENSITIVE = (
     count_feature("ci_files", "what", "touches {}", "CI workflow", "Gonzalez et al. 2021",
-                  lambda s: _count_sensitive(s, "ci")),
+                  _count_sensitive("ci")),
     count_feature("build_files", "what", "touches {}", "build or shell script", "OpenSSF alert on xz",
-                  lambda s: _count_sensitive(s, "build")),
+                  _count_sensitive("build")),
     count_feature("dependency_files", "what", "touches {}", "dependency manifest or lock file",
-                  "Gonzalez et al. 2021", lambda s: _count_sensitive(s, "dependency")),
+                  "Gonzalez et al. 2021", _count_sensitive("dependency")),
     count_feature("policy_files", "what", "touches {}", "ownership, hook or agent-instruction file",
-                  "domain notes, 2.1", lambda s: _count_sensitive(s, "policy")),
+                  "domain notes, 2.1", _count_sensitive("policy")),
     count_feature("locks_without_manifest", "what", "changes {} without the manifest", "lock file",
-                  "lockfile-lint", lambda s: _with_files(s, locks_without_manifest(s.facts))),
+                  "lockfile-lint", _of_files(locks_without_manifest)),
     count_feature("binary_files", "what", "adds or changes {}", "binary file", "OpenSSF alert on xz",
-                  lambda s: _with_files(s, s.facts.binary_files)),
+                  _of_files(lambda facts: facts.binary_files)),
     count_feature("mode_changes", "what", "makes {} executable, a link or a submodule", "file", "Gonzalez et al. 2021",
-                  lambda s: _with_files(s, s.facts.mode_changes)),
+                  _of_files(lambda facts: facts.mode_changes)),
     count_feature("removed_tests", "what", "removes {}", "test file", "OpenSSF alert on xz",
-                  lambda s: _with_files(s, s.facts.removed_tests)),
+                  _of_files(lambda facts: facts.removed_tests)),
     surprise("sensitive_for_author_surprise", "what",
              "touches a kind of sensitive file unusual for this author (CI, build, dependencies, policy)",
              "Gonzalez et al. 2021", lambda s: s.sensitive.for_author, 10),
@@ -76,9 +78,9 @@ HIDING = (
                   "shell or invisible character", "Panther; Ultralytics and Nx incidents",
                   lambda s: float(hostile_text(s.facts))),
     surprise("promise_surprise", "promise", "promises only text in its title, and changes code", "CommitEval",
-             _broken_promise, 10),
+             _of_files(_broken_promise), 10),
     surprise("beside_generated_surprise", "hiding", "has a small edit beside large machine-made files",
-             "lockfile-lint", _small_beside_generated, 10),
+             "lockfile-lint", _of_files(_small_beside_generated), 10),
     flag_feature("looks_like_other", "author", "comes from a name that looks like another author's",
                  "comes from a name of its own", "domain notes, D7", lambda s: float(s.looks_like_other)),
 )

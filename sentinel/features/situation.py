@@ -1,12 +1,12 @@
 """What features read: the pull request's own facts, and what its history recalls of them."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from sentinel.features.facts import Facts
 
 
-class Rarity(NamedTuple):
+@dataclass(slots=True)
+class Rarity:
     """The rarest part of a change, in nats: minus the logarithm of a smoothed share of landed changes."""
 
     here: float

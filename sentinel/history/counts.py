@@ -66,27 +66,24 @@ class Tails:
         self._scales = [(self.N_BINS - 1) / most for most in highest]
         self._usual = usual
 
-    def surprises(self, level: str, quantities: Sequence[float], most: float) -> list[float]:
-        """Return, per quantity, minus the logarithm of the share that reached it among changes of this level.
+    def surprises(self, level: str, quantities: Sequence[float], most: float) -> dict[int, float]:
+        """Return minus the logarithm of the share that reached a quantity among changes of this level, by its place.
 
-        It is never above `most`.
+        It is never above `most`. Quantities of 0, which all reach, and absent ones (NaN) have none.
 
         The level leans on all levels with LEVEL_PRIOR changes, and these on what is usual across repositories with
-        USUAL_PRIOR; NaN stays NaN.
+        USUAL_PRIOR.
         """
         unit, last, log = self.unit, self.N_BINS - 1, math.log
         usual_weight, prior = USUAL_PRIOR * unit, LEVEL_PRIOR * unit
-        surprises = []
-        rows = zip(quantities, self._scales, self.rows[level], self.rows[ALL], self._usual, strict=True)
-        for quantity, scale, own, everyone, usual in rows:
-            if not quantity > 0.0:  # 0 is reached by all; NaN stays NaN
-                surprises.append(quantity)
-                continue
-            b = int(quantity * scale) + 1
+        of_level, of_all, surprises = self.rows[level], self.rows[ALL], dict[int, float]()
+        for place in [place for place, quantity in enumerate(quantities) if quantity > 0.0]:
+            own, everyone = of_level[place], of_all[place]
+            b = int(quantities[place] * self._scales[place]) + 1
             b = b if b < last else last
-            wide = (everyone[b] + usual_weight * usual[b] + unit) / (everyone[0] + usual_weight + unit)
+            wide = (everyone[b] + usual_weight * self._usual[place][b] + unit) / (everyone[0] + usual_weight + unit)
             nats = -log((own[b] + prior * wide) / (own[0] + prior))
-            surprises.append(nats if nats < most else most)
+            surprises[place] = nats if nats < most else most
         return surprises
 
     def add(self, level: str, quantities: Sequence[float]) -> None:

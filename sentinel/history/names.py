@@ -1,7 +1,9 @@
 """Names that look like other names: of authors, and of popular packages."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
+REMEMBERED_LOGINS = 4_096
 SAME_LOOK = str.maketrans({"0": "o", "1": "l", "i": "l", "5": "s", "-": None, "_": None, "|": "l", ".": None})
 POPULAR_PACKAGES = (
     "axios", "babel", "body-parser", "boto3", "chalk", "colors", "commander", "cross-env", "cryptography", "debug",
@@ -13,6 +15,7 @@ POPULAR_PACKAGES = (
 )
 
 
+@lru_cache(maxsize=REMEMBERED_LOGINS)
 def skeleton_of(login: str) -> str:
     """Return a login with look-alike characters made equal."""
     return login.translate(SAME_LOOK)

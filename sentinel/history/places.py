@@ -1,7 +1,8 @@
 """How rare the places of a change are: for the repository, its author, and authors of the same experience."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import combinations
 
 from sentinel.features.facts import Facts
 from sentinel.features.situation import Rarity
@@ -20,55 +21,57 @@ class PlaceShares:
         """Look up what all places of one change are divided by."""
         self.memory, self.facts = memory, facts
         self.unit = unit = memory.landed.unit(facts.at)
+        self.unseen, self.level_prior, self.author_prior = UNSEEN * unit, LEVEL_PRIOR * unit, AUTHOR_PRIOR * unit
         self.author_key, self.level_key = facts.author + "\0", level + "\0"
+        self.authors, self.levels = memory.by_author.weights, memory.by_level.weights
         self.all = memory.landed.weights.get("all", 0.0) + unit
-        self.of_level = memory.landed.weights.get(level, 0.0) + LEVEL_PRIOR * unit
-        self.of_author = memory.by_author.weights.get(self.author_key, 0.0) + AUTHOR_PRIOR * unit
+        self.of_level = memory.landed.weights.get(level, 0.0) + self.level_prior
+        self.of_author = self.authors.get(self.author_key, 0.0) + self.author_prior
 
     def rarity(self, counts: dict[str, float], names: Iterable[str], prefix: str) -> Rarity:
         """Return the rarity of the rarest name; `counts` are those of the repository.
 
         The author's share leans on that of the level, and this on that of the repository.
         """
-        unseen, level_prior, author_prior = UNSEEN * self.unit, LEVEL_PRIOR * self.unit, AUTHOR_PRIOR * self.unit
-        authors, levels = self.memory.by_author.weights, self.memory.by_level.weights
         here = for_author = for_level = 1.0
         for name in names:
             key = prefix + name
-            share = (counts.get(key, 0.0) + unseen) / self.all
-            at_level = (levels.get(self.level_key + key, 0.0) + level_prior * share) / self.of_level
-            by_author = (authors.get(self.author_key + key, 0.0) + author_prior * at_level) / self.of_author
+            share = (counts.get(key, 0.0) + self.unseen) / self.all
+            at_level = (self.levels.get(self.level_key + key, 0.0) + self.level_prior * share) / self.of_level
+            by_author = (self.authors.get(self.author_key + key, 0.0) + self.author_prior * at_level) / self.of_author
             here = share if share < here else here
             for_level = at_level if at_level < for_level else for_level
             for_author = by_author if by_author < for_author else for_author
         return Rarity(-math.log(here), -math.log(for_author), -math.log(for_level))
 
-    def rarest(self, counts: dict[str, float], names: Iterable[str]) -> float:
+    def rarest(self, counts: dict[str, float], names: Collection[str]) -> float:
         """Return the rarity of the rarest name in the repository, 0 where there is no name."""
-        least = min([counts.get(name, 0.0) for name in names], default=None)
-        return 0.0 if least is None else -math.log(min(1.0, (least + UNSEEN * self.unit) / self.all))
+        if not names:
+            return 0.0
+        least = min([counts.get(name, 0.0) for name in names])
+        return -math.log(min(1.0, (least + self.unseen) / self.all))
 
     def of_files(self) -> tuple[float, float]:
         """Return the mean rarity of the files, and ln of how many times more files usually change along."""
         weights, company = self.memory.paths.weights, self.memory.company.weights
-        unit, now, unseen = self.unit, self.facts.log_files, UNSEEN * self.unit
+        unit, now, unseen = self.unit, self.facts.log_files, self.unseen
         rarity, usual = 0.0, now
         for file in self.facts.files:
             path = file.path[:256]
             touched = weights.get(path, 0.0)
             rarity -= math.log((touched + unseen) / self.all)
             if touched:
-                usual = max(usual, (company.get(path, 0.0) + now * unit) / (touched + unit))
+                along = (company.get(path, 0.0) + now * unit) / (touched + unit)
+                usual = along if along > usual else usual
         return max(0.0, rarity / len(self.facts.files)), usual - now
 
     def unfamiliar_files(self) -> float:
         """Count the files in directories that the author never touched."""
-        familiar, key = self.memory.by_author.weights, self.author_key + "d"
+        familiar, key = self.authors, self.author_key + "d"
         unfamiliar = {directory for directory in self.facts.directories if key + directory not in familiar}
         return float(sum(path.directory in unfamiliar for path in self.facts.paths)) if unfamiliar else 0.0
 
 
 def pairs_of(names: Sequence[str]) -> list[str]:
     """Return every pair of sorted names, of the first eight."""
-    few = names[:8]
-    return [f"{first}\0{second}" for place, first in enumerate(few) for second in few[place + 1:]]
+    return ["\0".join(pair) for pair in combinations(names[:8], 2)]

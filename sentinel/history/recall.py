@@ -44,7 +44,7 @@ def recall(memory: Memory, facts: Facts) -> Situation:
         facts=facts, level=level, experience=experience, earlier=author.opened,
         silence=_silence(memory, author, facts.at), quiet=_quiet(memory, facts.at),
         larger_than_own=_larger_than_own(author, facts.log_churn),
-        opened_last_day=sum(at >= facts.at - SECONDS_PER_DAY for at in author.lately),
+        opened_last_day=_opened_since(author, facts.at - SECONDS_PER_DAY),
         looks_like_other=memory.look_alikes.get(skeleton_of(facts.author), facts.author) != facts.author,
         directory=directory, extension=extension, mix=mix, sensitive=sensitive,
         title=shares.rarity(traits, (facts.title_shape,), "t"), branch=_branch_rarity(shares, facts),
@@ -69,6 +69,10 @@ def _silence(memory: Memory, author: Author, at: float) -> float:
     wide = memory.mean_log_gap if memory.gaps >= USUAL_GAPS else math.log1p(USUAL_GAP_DAYS)
     gaps = min(author.opened - 1, REMEMBERED_GAPS)
     return max(0.0, log_gap - (author.mean_log_gap * gaps + wide * USUAL_GAPS) / (gaps + USUAL_GAPS))
+
+
+def _opened_since(author: Author, earliest: float) -> int:
+    return sum([at >= earliest for at in author.lately])
 
 
 def _quiet(memory: Memory, at: float) -> float:
@@ -109,9 +113,9 @@ def _title_words(memory: Memory, facts: Facts, unit: float) -> float:
     if not words:
         return 0.0
     weights, everything = memory.title_words.weights, memory.moments.weights.get("h", 0.0) + unit
-    rarity = 0.0
+    rarity, unseen = 0.0, 0.5 * unit
     for word in words:
-        rarity -= math.log((weights.get(word, 0.0) + 0.5 * unit) / everything)
+        rarity -= math.log((weights.get(word, 0.0) + unseen) / everything)
     return max(0.0, rarity / len(words))
 
 

@@ -2,7 +2,7 @@
 
 from operator import itemgetter
 
-from sentinel.features.catalogue import CATALOGUE
+from sentinel.features.catalogue import CATALOGUE, compute_values
 from sentinel.features.facts import EPOCH, Facts
 from sentinel.features.feature import MOST_SURPRISE_NATS
 from sentinel.features.situation import Situation
@@ -17,7 +17,6 @@ from sentinel.pull_request import PullRequest
 
 WARM_UP = 50  # pull requests; below, a share of 2 % cannot be told
 SURPRISES = tuple(feature for feature in CATALOGUE if feature.quantity_highest is not None)
-_COMPUTED = tuple(feature.compute for feature in CATALOGUE)
 _PLACES = tuple(place for place, feature in enumerate(CATALOGUE) if feature.quantity_highest is not None)
 _QUANTITIES_OF = itemgetter(*_PLACES)
 
@@ -45,8 +44,8 @@ class RepositoryHistory:
         _, situation, values = self._read(pull_request)
         vector = values.copy()
         surprises = self.tails.surprises(situation.level, _QUANTITIES_OF(values), MOST_SURPRISE_NATS)
-        for place, nats in zip(_PLACES, surprises, strict=True):
-            vector[place] = nats
+        for place, nats in surprises.items():
+            vector[_PLACES[place]] = nats
         return tuple(vector)
 
     def observe(self, event: Event) -> None:
@@ -87,5 +86,5 @@ class RepositoryHistory:
         """Read a pull request once, for `features` and for the `observe` that follows it."""
         if self._last is None or self._last[0] is not pull_request:
             situation = recall(self.memory, Facts(pull_request))
-            self._last = pull_request, situation, [float(compute(situation)) for compute in _COMPUTED]
+            self._last = pull_request, situation, compute_values(situation)
         return self._last
