@@ -1,33 +1,80 @@
-"""Ask a registry which digest a tag has, by skopeo; it reads the log-in that `docker login` wrote."""
+"""Look into the registry and push to it, and say what to do when it refuses."""
 
+import json
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from sentinel.errors import FixNeededError, PermissionDeniedError, UnavailableError
+from delivery.docker import push_image
+from sentinel.errors import FixNeededError, NotFoundError, PermissionDeniedError, UnavailableError
 
 REGISTRY = "registry.digitalocean.com/sentinel"
-TIMEOUT_SECONDS = 60
-ABSENT = ("manifest unknown", "name unknown", "repository name not known", "not found")
-DENIED = ("unauthorized", "denied", "authentication required", "forbidden")
+TIMEOUT_SECONDS = 900  # a pull of the largest image on a slow line
+LOOPBACK = ("127.0.0.1", "localhost")  # spoken to without TLS
+ABSENT = ("no such manifest", "manifest unknown", "name unknown", "not found")
+# What registries say when there is no room; DigitalOcean's begins with "denied: " too, so it is looked for first.
+FULL = ("507", "insufficient storage", "quota", "limit", "no space left")
+DENIED = ("unauthorized", "denied", "authentication required", "forbidden", "no basic auth")
 
 
 def find_digest(image: str) -> str | None:
     """Return the digest of `registry/name:tag` or `registry/name@digest`, None when the registry has no such image."""
-    command = ("skopeo", "inspect", "--no-tags", "--retry-times", "3", "--format", "{{.Digest}}", f"docker://{image}")
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
-    except FileNotFoundError as error:
-        raise FixNeededError(f"cannot look for {image}: skopeo is not installed; install it (apt, brew)") from error
-    except subprocess.TimeoutExpired as error:
-        raise UnavailableError(
-            f"cannot look for {image}: no answer within {TIMEOUT_SECONDS} s; run the same again later"
-        ) from error
-    if done.returncode == 0:
-        return done.stdout.strip()
-    said = done.stderr.strip()
-    if any(words in said.lower() for words in DENIED):
-        raise PermissionDeniedError(
-            f"the registry does not let us read {image}: {said}; run `make log-in-registry` with a token that may"
-        )
-    if any(words in said.lower() for words in ABSENT):
+    insecure = ("--insecure",) if image.partition(":")[0] in LOOPBACK else ()
+    with _advice(f"cannot look for {image}"):
+        answer = _docker("manifest", "inspect", "--verbose", *insecure, image)
+    if answer is None:
         return None
-    raise UnavailableError(f"cannot look for {image}: {said}; run the same again when the registry answers")
+    found = json.loads(answer)
+    if isinstance(found, list):
+        raise FixNeededError(f"{image} is a list of {len(found)} images, expected one; push one platform only")
+    return str(found["Descriptor"]["digest"])
+
+
+def push(image: str) -> str:
+    """Push `registry/name:tag` from this machine and return its digest."""
+    with _advice(f"cannot push {image}"):
+        return push_image(image)
+
+
+def pull(image: str, name: str) -> None:
+    """Bring `registry/name@digest` to this machine and call it `name`."""
+    with _advice(f"cannot pull {image}"):
+        if _docker("pull", "--quiet", image) is None:
+            raise NotFoundError(f"the registry has no {image}; run the workflow again, it builds the image anew")
+    _docker("tag", image, name)
+
+
+def _docker(*arguments: str) -> str | None:
+    """Run Docker's client; None stands for an image that is not there."""
+    try:
+        done = subprocess.run(("docker", *arguments), capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+    except FileNotFoundError as error:
+        raise FixNeededError("the program docker is not installed; install it") from error
+    except subprocess.TimeoutExpired as error:
+        raise UnavailableError(f"docker {arguments[0]} did not end within {TIMEOUT_SECONDS} s") from error
+    said = done.stderr.strip()
+    if done.returncode != 0 and any(words in said.lower() for words in ABSENT):
+        return None
+    if done.returncode != 0:
+        raise UnavailableError(said)
+    return done.stdout
+
+
+@contextmanager
+def _advice(failed: str) -> Iterator[None]:
+    try:
+        yield
+    except UnavailableError as error:
+        said = str(error).lower()
+        if any(words in said for words in FULL):
+            raise FixNeededError(
+                f"{failed}: the registry is full: {error}; remove old images (`doctl registry garbage-collection start "
+                "--include-untagged-manifests`, never a digest that argo-apps/base names) or take a larger plan, then "
+                "run the same again; nothing was written, and what runs keeps running"
+            ) from error
+        if any(words in said for words in DENIED):
+            raise PermissionDeniedError(
+                f"{failed}: the registry does not allow it: {error}; run `make log-in-registry` with a token that may, "
+                "or renew the secret REGISTRY_TOKEN, then run the same again"
+            ) from error
+        raise UnavailableError(f"{failed}: {error}; run the same again when the registry answers") from error

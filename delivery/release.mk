@@ -1,5 +1,5 @@
-# From a merge on staging to a digest in argo-apps/base, and from there to main. STAGE=data-fetch names the stage.
-REGISTRY ?= registry.digitalocean.com/sentinel
+# From a merge on staging to a digest in argo-apps/base, and from there to main. STAGE=data-fetch names the stage;
+# REGISTRY is set in images.mk.
 REMOTE ?= origin
 # Whose signatures count: the reusable workflow of this repository, run on staging. Elsewhere: --key cosign.pub …
 COSIGN_VERIFY ?= --certificate-oidc-issuer=https://token.actions.githubusercontent.com \
@@ -8,7 +8,7 @@ COSIGN_SIGN ?=
 # A small environment, with hashes, for the jobs that hold a key.
 RELEASE ?= build/release
 
-.PHONY: test-stage plan-release log-in-registry look-release sign-image write-digest publish-digest \
+.PHONY: test-stage plan-release log-in-registry look-release push-image pull-image sign-image write-digest publish-digest \
 	check-promotion check-merged update-base test-workflows
 
 $(RELEASE)/.installed: delivery/requirements.lock
@@ -29,6 +29,12 @@ log-in-registry: ## log in with the token in REGISTRY_TOKEN
 
 look-release: $(RELEASE)/.installed ## say what the registry has of this tree of STAGE: absent, unsigned or signed
 	@$(RELEASE)/bin/python -m delivery.release look $(STAGE) --registry $(REGISTRY) -- $(COSIGN_VERIFY)
+
+push-image: $(RELEASE)/.installed ## push the image of STAGE that was tried, print its digest
+	@$(RELEASE)/bin/python -m delivery.release push $(STAGE) --registry $(REGISTRY)
+
+pull-image: $(RELEASE)/.installed ## bring DIGEST of STAGE here, to try what a cancelled run pushed
+	@$(RELEASE)/bin/python -m delivery.release pull $(STAGE) $(DIGEST) --registry $(REGISTRY)
 
 sign-image: $(RELEASE)/.installed ## sign DIGEST of STAGE, which was tried just now
 	@$(RELEASE)/bin/python -m delivery.release sign $(STAGE) $(DIGEST) --registry $(REGISTRY) -- $(COSIGN_SIGN)
