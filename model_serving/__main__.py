@@ -24,7 +24,7 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the scorer, or copy the champion once, and return the exit code."""
     given = _parse(arguments)
-    return run_stage(STAGE, partial(copy_once if given.copy_champion else serve, given))
+    return run_stage(STAGE, partial(serve if given.copy_champion is None else copy_once, given))
 
 
 def serve(given: argparse.Namespace) -> Mapping[str, Any]:
@@ -51,7 +51,7 @@ def serve(given: argparse.Namespace) -> Mapping[str, Any]:
 
 def copy_once(given: argparse.Namespace) -> Mapping[str, Any]:
     """Copy the champion to this machine and end; the scorer runs this as its own process."""
-    _end_with_parent()  # before anything that may wait, such as for Vault
+    _end_with_parent(given.copy_champion)  # before anything that may wait, such as for Vault
     settings = load_settings(ServingSettings)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.alarm(int(settings.fetch_budget_seconds) + 1)
@@ -72,10 +72,12 @@ def open_listener(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _end_with_parent() -> None:
-    """Let the system end this process with the one that waits for it."""
+def _end_with_parent(parent: int) -> None:
+    """Let the system end this process with the one that waits for it; 0 means nobody does."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if parent and os.getppid() != parent:  # it ended before this line
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -83,7 +85,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--host", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on (8080); 0 takes a free one")
     parser.add_argument("--workers", type=int, help="worker processes (2)")
-    parser.add_argument(COPY_OPTION, action="store_true", help="copy the champion to this machine, then end")
+    parser.add_argument(COPY_OPTION, type=int, nargs="?", const=0, metavar="PROCESS",
+                        help="copy the champion to this machine, then end; end as well when that process does")
     return parser.parse_args(arguments)
 
 

@@ -14,6 +14,7 @@ from sentinel.settings import environment_of
 
 COPY_OPTION = "--copy-champion"
 SOONER_SECONDS = 10.0  # between attempts as long as no model is there at all
+_running: set[subprocess.Popen[bytes]] = set()  # what this process started and still waits for
 
 
 def start_copying(settings: ServingSettings) -> subprocess.Popen[bytes]:
@@ -24,7 +25,7 @@ def start_copying(settings: ServingSettings) -> subprocess.Popen[bytes]:
     safe_path = ["-P"] if sys.flags.safe_path else []
     half_budget = f"{settings.fetch_budget_seconds / 2:g}"  # the other half is for MLflow and the object store
     return subprocess.Popen(
-        [sys.executable, *safe_path, "-m", "model_serving", COPY_OPTION],
+        [sys.executable, *safe_path, "-m", "model_serving", COPY_OPTION, str(os.getpid())],
         env={**os.environ, **environment_of(settings), "SENTINEL_VAULT_BUDGET_SECONDS": half_budget},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )
@@ -32,6 +33,7 @@ def start_copying(settings: ServingSettings) -> subprocess.Popen[bytes]:
 
 def finish_copying(settings: ServingSettings, copying: subprocess.Popen[bytes]) -> Attempt:
     """Wait at most for the budget, keep and return what came of it."""
+    _running.add(copying)
     try:
         output, _ = copying.communicate(timeout=settings.fetch_budget_seconds)
         attempt = Attempt(_now(), copying.returncode == 0, _last_words(output, copying.returncode))
@@ -41,10 +43,18 @@ def finish_copying(settings: ServingSettings, copying: subprocess.Popen[bytes]) 
     finally:
         copying.kill()
         copying.communicate()
+        _running.discard(copying)
     if not attempt.is_good:
         get_logger().warning("model_serving.refresh_failed", text=attempt.text)
     ChampionFolder(settings.champion_folder).save_attempt(attempt)
     return attempt
+
+
+def stop_copying() -> None:
+    """End what this process started; a worker does so before it ends itself."""
+    for copying in _running:
+        copying.kill()
+        copying.wait()
 
 
 def refresh(settings: ServingSettings) -> Attempt | None:

@@ -20,7 +20,7 @@ from prometheus_client import multiprocess
 from model_serving.app import create_app
 from model_serving.load import Load
 from model_serving.metrics import Metrics
-from model_serving.refresh import is_refresh_due, refresh
+from model_serving.refresh import is_refresh_due, refresh, stop_copying
 from model_serving.scorer import Scorer
 from model_serving.settings import ServingSettings
 from sentinel.logs import get_logger
@@ -81,6 +81,7 @@ class Server(BaseApplication):
             "logger_class": _GunicornLogger,
             "when_ready": lambda arbiter: gc.freeze(),  # what is loaded stays shared by all workers
             "post_worker_init": self._begin_worker,
+            "worker_exit": lambda arbiter, worker: stop_copying(),
             "child_exit": self._end_worker,
         }
 
