@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime
 from zlib import crc32
 
-from sentinel.content import Content, read_content
+from sentinel.content import Content, read_content, read_names
 from sentinel.paths import HIDDEN_CHARACTER, LOCK_OF_MANIFEST, PathFacts, is_hostile_name, path_facts, words_of
 from sentinel.pull_request import ChangedFile, PullRequest
 
@@ -31,7 +31,7 @@ class Facts:
         "pull_request", "at", "hour", "weekday", "author", "is_bot", "files", "paths", "log_churn", "log_files",
         "directories", "extensions", "kinds", "added_to", "path_words", "lines", "effective_lines", "generated_lines",
         "hostile_names", "binary_files", "mode_changes", "removed_tests", "sensitive", "mix", "title_shape",
-        "title_words", "branch_form", "content", "_tried_again",
+        "title_words", "branch_form", "_content", "_is_content_read", "_tried_again",
     )
 
     def __init__(self, pull_request: PullRequest) -> None:
@@ -58,7 +58,8 @@ class Facts:
         self.title_shape = title_shape(pull_request.title)
         self.title_words = words_of(pull_request.title)
         self.branch_form = branch_form(pull_request.head_ref)
-        self.content: Content | None = read_content(self.files, self.paths)
+        self._content: Content | None = None
+        self._is_content_read = False
         self._tried_again: int | None = None
 
     def _count(self, file: ChangedFile, path: PathFacts) -> None:
@@ -84,6 +85,20 @@ class Facts:
             self.binary_files += 1
         if file.mode is not None and (file.mode in SPECIAL_MODES or file.previous_mode not in (None, file.mode)):
             self.mode_changes += 1
+
+    @property
+    def content(self) -> Content | None:
+        """Return what the added lines show, read at the first call; None where no patch is known."""
+        if not self._is_content_read:
+            self._content, self._is_content_read = read_content(self.files, self.paths), True
+        return self._content
+
+    @property
+    def names(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Return the hosts and dependencies of the added lines, without reading the rest where nobody asked for it."""
+        if self._content is None:
+            return read_names(self.files, self.paths)
+        return self._content.hosts, self._content.dependencies
 
     @property
     def tried_again(self) -> int:

@@ -110,14 +110,13 @@ def level_of(experience: float, is_bot: bool) -> str:
 
 def places_of(facts: Facts, level: str) -> Places:
     """Return what one change counts under, bounded by MOST_OF_ONE_CHANGE."""
-    most, content = MOST_OF_ONE_CHANGE, facts.content
-    hosts = () if content is None else (*(f"h{host}" for host in content.hosts),
-                                        *(f"d{name}" for name in content.dependencies))
+    most, (hosts, dependencies) = MOST_OF_ONE_CHANGE, facts.names
+    names = (*(f"h{host}" for host in hosts), *(f"d{name}" for name in dependencies))
     return Places(
         at=facts.at, author=facts.author[:MOST_NAME_CHARACTERS], level=level,
         directories=_few(facts.directories, most), paths=_few({file.path for file in facts.files}, 4 * most),
         extensions=_few(facts.extensions, most), added_to=_few(facts.added_to, most),
-        traits=traits_of(facts), names=_few(hosts, 2 * most), log_files=facts.log_files,
+        traits=traits_of(facts), names=_few(names, 2 * most), log_files=facts.log_files,
     )
 
 
