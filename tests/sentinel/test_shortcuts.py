@@ -46,7 +46,7 @@ def test_values_are_those_of_every_feature_and_floats(files: tuple[ChangedFile, 
     assert {float} == set(map(type, values))
 
 
-@pytest.mark.parametrize("files", [(ChangedFile("package.json", patch=PATCH), ChangedFile("a.sh", patch="+wget http://1.2.3.4/x")),
+@pytest.mark.parametrize("files", [(ChangedFile("package.json", patch=PATCH), ChangedFile("a", patch="+ftp://1.2.3.4/")),
                                    (ChangedFile("README.md", patch=PATCH), ChangedFile("logo.png"))])
 def test_names_read_alone_are_those_of_the_content(files: tuple[ChangedFile, ...]) -> None:
     paths = [path_facts(file.path) for file in files]
