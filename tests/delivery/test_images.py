@@ -155,7 +155,7 @@ def test_dockerfile_is_one_for_both_builders(folder):
 
 @pytest.mark.parametrize("folder", GROUPS)
 def test_dockerfile_installs_by_hash(folder):
-    """What has no hash here is a build of torch that somebody asks for by the address of its index."""
+    """Only a build of torch that somebody asks for by the address of its index has no hash."""
     text = (ROOT / folder / "Dockerfile").read_text().replace("\\\n", "")
     installations = re.findall(r"pip [^&;]*(?:install|wheel) [^&;]*", text)
 
@@ -171,7 +171,7 @@ def test_image_that_is_there_is_not_built_again(repository, tmp_path, monkeypatc
     said = [run_images("build", "data-fetch", "--repository", str(repository)) for _ in range(2)]
 
     assert [0, 0] == [done.returncode for done in said], said[0].stderr
-    assert ["built in", "is there already"] == [re.findall("built in|is there already", done.stdout)[0] for done in said]
+    assert ["built in", "is there already"] == [re.findall("built in|is there already", one.stdout)[0] for one in said]
     assert 1 == (tmp_path / "calls").read_text().count("docker build")
 
 
