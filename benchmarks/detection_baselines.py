@@ -1,6 +1,7 @@
 """Judge the detector beside plain ones on the same replayed history: who finds known incidents at which budget.
 
-    python benchmarks/detection_baselines.py jsonl:history.jsonl.gz --order source --incidents incidents.csv
+    python benchmarks/detection_baselines.py jsonl:one.jsonl.gz jsonl:two.jsonl.gz --order source --as-opened \\
+        --incidents incidents.csv --scores FOLDER
     python benchmarks/detection_baselines.py simulated:
 
 All are judged forward in time on the same rows; what must be fitted is fitted anew at the same points.
@@ -9,9 +10,12 @@ Goyal 2018 is the score of github.com/goyalr41/UnusualGitCommit over sizes, hour
 
 import argparse
 import math
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +26,13 @@ from sklearn.preprocessing import StandardScaler
 from ml_training.alert_budgets import BudgetCurve, budget_curve, places_among_earlier
 from ml_training.incidents import known_incidents, mark_incidents
 from ml_training.plots import draw_alert_budgets
-from ml_training.replay import replay_features
+from ml_training.replay import ReplayedRow, replay_features
 from ml_training.replay_source import read_records
 from ml_training.rolling_model import RollingModel
 from ml_training.settings import default_hyperparameters
 from sentinel.features import FEATURE_NAMES
 from sentinel.features.score import rarity_score
-from sentinel.pull_request import PullRequest
+from sentinel.pull_request import PullRequest, PullRequestRecord
 
 Floats = NDArray[np.float64]
 Score = Callable[[Floats], Floats]
@@ -39,25 +43,46 @@ RULE_LINES = 1_000
 
 
 def main() -> None:
-    """Print a table; with --plot, draw the curves."""
+    """Print a table; with --plot, draw the curves; with --scores, write what the judge of incidents reads."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source")
+    parser.add_argument("sources", nargs="+")
     parser.add_argument("--order", choices=("opened", "source"), default="opened")
     parser.add_argument("--incidents", type=Path)
+    parser.add_argument("--as-opened", action="store_true", help="hide what became of every change, and its branch")
+    parser.add_argument("--scores", type=Path, help="folder of score files, one folder a detector")
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
-    indexed = list(enumerate(read_records(arguments.source)))
+    judged = [judge(source, arguments) for source in arguments.sources]
+    known = np.concatenate([one.known for one in judged])
+    repositories = np.concatenate([one.repositories for one in judged])
+    curves = {}
+    for name in judged[0].scores:
+        places = np.concatenate([_places(one.scores[name], one.repositories) for one in judged])
+        curves[name] = budget_curve(places, known, repositories, 0)
+    _print(curves)
+    if arguments.plot:
+        draw_alert_budgets(arguments.plot, curves)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What each detector said of the changes of one source, in the order of the replay."""
+
+    scores: dict[str, Floats]
+    known: NDArray[np.bool_]
+    repositories: NDArray[np.str_]
+
+
+def judge(source: str, arguments: argparse.Namespace) -> Judged:
+    """Replay one source; every detector knows only what came before."""
+    indexed = list(enumerate(read_records(source)))
     if arguments.order == "opened":
         indexed.sort(key=lambda entry: (entry[1].pull_request.opened_at, entry[0]))
-    rows = list(replay_features(indexed))
+    shas = [record.pull_request.head_sha or record.outcome.merge_commit_sha for _, record in indexed]
+    rows = list(replay_features((index, as_opened(record) if arguments.as_opened else record)
+                                for index, record in indexed))
     pull_requests, X = [row.pull_request for row in rows], np.stack([row.values for row in rows])
-    model, lines, start = RollingModel(default_hyperparameters()), [], 0
-    while start < len(rows):
-        stop = start + model.rows_until_fit
-        lines += model.judge(rows[start:stop], fit_after=stop < len(rows))
-        start = stop
-    known = mark_incidents(lines, known_incidents(arguments.source, arguments.incidents))
-    repositories = np.array([one.repository for one in pull_requests])
+    lines = [{**line, "sha": sha} for line, sha in zip(_judge_by_model(rows), shas)]
     scores = {
         "this model": np.array([line["score"] for line in lines]),
         "sum of rarities": np.array([rarity_score(row) for row in X.tolist()]),
@@ -66,27 +91,58 @@ def main() -> None:
         "churn": np.array([math.log1p(one.additions + one.deletions) for one in pull_requests]),
         "rule list": np.array([float(_broken_rules(row, one)) for row, one in zip(X, pull_requests)]),
     }
-    curves = {name: budget_curve(places_among_earlier(values.tolist(), repositories.tolist()), known, repositories, 0)
-              for name, values in scores.items()}
-    _print(curves)
-    if arguments.plot:
-        draw_alert_budgets(arguments.plot, curves)
+    if arguments.scores:
+        _write_scores(arguments.scores, source, scores, [row.index for row in rows])
+    print(f"{source}: {len(rows):,} changes", file=sys.stderr, flush=True)
+    return Judged(scores, mark_incidents(lines, known_incidents(source, arguments.incidents)),
+                  np.array([one.repository for one in pull_requests]))
+
+
+def as_opened(record: PullRequestRecord) -> PullRequestRecord:
+    """Return the record without what became of it and without the branch, which only landed changes have here."""
+    return PullRequestRecord(replace(record.pull_request, head_ref=None, head_repository=None, is_from_fork=None,
+                                     head_sha=None))
+
+
+def _places(scores: Floats, repositories: NDArray[np.str_]) -> Floats:
+    places, given = np.full(len(scores), np.nan), ~np.isnan(scores)
+    places[given] = places_among_earlier(scores[given].tolist(), repositories[given].tolist())
+    return places
+
+
+def _judge_by_model(rows: Sequence[ReplayedRow]) -> list[dict[str, Any]]:
+    model, lines, start = RollingModel(default_hyperparameters()), list[dict[str, Any]](), 0
+    while start < len(rows):
+        stop = start + model.rows_until_fit
+        lines += model.judge(rows[start:stop], fit_after=stop < len(rows))
+        start = stop
+    return lines
+
+
+def _write_scores(folder: Path, source: str, scores: dict[str, Floats], places: Sequence[int]) -> None:
+    for name, values in scores.items():
+        own = folder / name.replace(" ", "-")
+        own.mkdir(parents=True, exist_ok=True)
+        stem = Path(source.partition(":")[2]).name.replace("changes-", "scores-").removesuffix(".gz")
+        (own / stem).write_text("".join(f'{{"index": {index}, "score": {score!r}}}\n'
+                                        for index, score in zip(places, values.tolist()) if score == score))
 
 
 def _print(curves: dict[str, BudgetCurve]) -> None:
     one = next(iter(curves.values()))
-    print(f"{one.n_known} known incidents in {one.n_repositories} repositories; found % / really flagged %\n")
+    print(f"{one.n_known} known incidents in {one.n_repositories} repositories; found % [95 % interval over "
+          "repositories] / really flagged %\n")
     print("| detector |", " | ".join(f"{budget:.1%}" for budget in one.budgets), "|")
     print("|---|" + "---|" * len(one.budgets))
     for name, curve in curves.items():
-        cells = [f"{100 * recall[0]:.0f} / {100 * flagged[0]:.2f}"
-                 for recall, flagged in zip(curve.recall, curve.flagged)]
+        cells = [f"{100 * found:.0f} [{100 * low:.0f}, {100 * high:.0f}] / {100 * flagged[0]:.2f}"
+                 for (found, low, high), flagged in zip(curve.recall, curve.flagged)]
         print(f"| {name} |", " | ".join(cells), "|")
 
 
 def _refitted(X: Floats, fit: Callable[[Floats], Score]) -> Floats:
-    """Score rows by a detector of earlier ones, fitted anew when the backtest's model is."""
-    schedule, scores, start = RollingModel(default_hyperparameters()), np.zeros(len(X)), 0
+    """Score rows by a detector of earlier ones, fitted anew when the backtest's model is; NaN before the first."""
+    schedule, scores, start = RollingModel(default_hyperparameters()), np.full(len(X), np.nan), 0
     X = np.nan_to_num(X)
     while start < len(X):
         stop = start + schedule.rows_until_fit

@@ -1,14 +1,19 @@
-"""Time the detector's fit beside PyOD's autoencoder, and the exported graph's scoring, in one run on one core.
+"""Time the detector's fit beside PyOD's detectors, and the exported graph's scoring, in one run on one core.
 
-    OMP_NUM_THREADS=1 python benchmarks/detector_speed.py [--rows 1000 10000] [--columns 30]
+    OMP_NUM_THREADS=1 python benchmarks/detector_speed.py [--rows 1000 10000 100000] [--columns 30] [--without kNN]
 
-PyOD takes part where it is installed. Both fit the same table, in turn; the figures are CPU seconds of the process,
-so that other programs on the machine do not count.
+PyOD takes part where it is installed, at its defaults. All fit the same table and score it, in turn, each in a process
+of its own after a small fit that loads what it needs. The figures are CPU seconds of the process, so that other
+programs on the machine do not count, and how much its memory grew at most.
 """
 
 import argparse
+import importlib.util
+import multiprocessing
+import resource
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,28 +28,66 @@ from ml_training.thresholds import Thresholds
 from sentinel.model import POOLED, AnomalyModel
 
 Floats = NDArray[np.float64]
+Fit = Callable[[Floats], Floats]
 
 ODD_SHARE = 0.05
 N_SCORED = 100_000
+N_WARM_UP = 200
+THEIRS = {"PyOD AutoEncoder": ("auto_encoder", "AutoEncoder", {"verbose": 0, "random_state": 0}),
+          "PyOD IForest": ("iforest", "IForest", {"random_state": 0}), "PyOD KNN": ("knn", "KNN", {})}
 
 
 def main() -> None:
-    """Print seconds, AUROC and ratios."""
+    """Print seconds, memory, AUROC and ratios to ours."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--columns", type=int, default=30)
+    parser.add_argument("--without", nargs="*", default=[])
     arguments = parser.parse_args()
+    names = ["ours", *(THEIRS if importlib.util.find_spec("pyod") else ())]
+    print("| rows | detector | CPU s | times ours | memory grew, MB | times ours | AUROC |\n" + "|---" * 7 + "|")
     for n_rows in arguments.rows:
-        X, is_odd = make_table(n_rows, arguments.columns)
-        ours, scores = timed(lambda: AutoencoderDetector().fit(X).decision_scores_)
-        line = f"{n_rows} rows: ours {ours:.2f} s, AUROC {roc_auc_score(is_odd, scores):.3f}"
-        theirs = pyod_fit(X)
-        if theirs is not None:
-            seconds, other_scores = timed(theirs)
-            line += (f"; PyOD {seconds:.2f} s, AUROC {roc_auc_score(is_odd, other_scores):.3f}; "
-                     f"{seconds / ours:.1f} times faster")
-        print(line, flush=True)
-    print(f"graph: {rows_per_second(arguments.columns):,.0f} rows/s on one core")
+        ours = None
+        for name in (name for name in names if name not in arguments.without):
+            figures = measure(name, n_rows, arguments.columns)
+            ours = ours or figures
+            print(f"| {n_rows:,} | {name} | {figures.seconds:.2f} | {figures.seconds / ours.seconds:.1f} | "
+                  f"{figures.megabytes:.0f} | {figures.megabytes / max(ours.megabytes, 1):.1f} | {figures.auroc:.3f} |",
+                  flush=True)
+    print(f"\ngraph: {rows_per_second(arguments.columns):,.0f} rows/s on one core")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one fit took, and how well it tells odd rows."""
+
+    seconds: float
+    megabytes: float
+    auroc: float
+
+
+def measure(name: str, n_rows: int, n_columns: int) -> Figures:
+    """Fit in a process of its own, so that its memory is its own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_measure_here, (name, n_rows, n_columns))
+
+
+def _measure_here(name: str, n_rows: int, n_columns: int) -> Figures:
+    fit, (X, is_odd) = fit_of(name), make_table(n_rows, n_columns)
+    fit(make_table(N_WARM_UP, n_columns)[0])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    seconds, scores = timed(lambda: fit(X))
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    return Figures(seconds, grown / 1e3, float(roc_auc_score(is_odd, scores)))
+
+
+def fit_of(name: str) -> Fit:
+    """Return what fits a detector and scores the same rows."""
+    if name == "ours":
+        return lambda X: AutoencoderDetector().fit(X).decision_scores_
+    module, kind, settings = THEIRS[name]
+    detector = getattr(importlib.import_module(f"pyod.models.{module}"), kind)
+    return lambda X: detector(**settings).fit(X).decision_scores_
 
 
 def make_table(n_rows: int, n_columns: int) -> tuple[Floats, NDArray[np.bool_]]:
@@ -56,16 +99,6 @@ def make_table(n_rows: int, n_columns: int) -> tuple[Floats, NDArray[np.bool_]]:
     for column in X.T:
         column[is_odd] = generator.choice(column, is_odd.sum())
     return X, is_odd
-
-
-def pyod_fit(X: Floats) -> Callable[[], Floats] | None:
-    """Return PyOD's fit at its defaults, or None where it is not installed."""
-    try:
-        from pyod.models.auto_encoder import AutoEncoder
-    except ImportError:
-        return None
-    scores: Callable[[], Floats] = lambda: AutoEncoder(verbose=0, random_state=0).fit(X).decision_scores_  # noqa: E731
-    return scores
 
 
 def timed(call: Callable[[], Floats]) -> tuple[float, Floats]:

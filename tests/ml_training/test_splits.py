@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ml_training.splits import rows_of, split_in_time
+from ml_training.splits import rows_by_repository, rows_of, split_in_time
 
 REPOSITORIES = np.array(["a/a"] * 100 + ["b/b"] * 20)
 
@@ -19,3 +19,9 @@ def test_warm_up_rows_are_left_out_where_others_are_enough():
 
     assert list(range(30, 100)) == rows_of(splits, "train", warm_up).tolist()
     assert list(range(25)) == rows_of(splits[:25], "train", warm_up[:25]).tolist()
+
+
+def test_rows_are_grouped_in_their_order():
+    groups = rows_by_repository(np.array(["b", "a", "b", "c", "a"]))
+
+    assert {"a": [1, 4], "b": [0, 2], "c": [3]} == {name: rows.tolist() for name, rows in groups.items()}
