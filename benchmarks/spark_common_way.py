@@ -19,6 +19,7 @@ from spark_preprocess.mongo_partitions import EVENT_SCHEMA, StoredInput, look_ov
 from spark_preprocess.publish import PartWriter
 from spark_preprocess.session import run_on_spark
 from spark_preprocess.settings import SparkPreprocessSettings
+from spark_preprocess.time_spent import TimeSpent
 
 FIELDS = ("repository", "at", "number", "kind", "content")
 
@@ -33,7 +34,7 @@ def main() -> None:
     rows = run_on_spark(settings, os.environ, lambda session: collect(session, settings, stored))
     rows.sort(key=attrgetter("repository", "at", "rank", "number"))
     with tempfile.TemporaryDirectory() as folder:
-        part = PartWriter(Path(folder, "part.parquet"))
+        part = PartWriter(Path(folder, "part.parquet"), TimeSpent())
         for row in fold(rows):
             part.add(row)
         part.close()

@@ -4,7 +4,8 @@
 
 The common way lets Spark read the same events, collects them to the driver, and loops over them there: same reading,
 same features, same parquet. Times are those of whole processes on an embedded MongoDB server, which is filled first
-and whose own time is not in the CPU's. Memory is the most that was resident.
+and whose own time is not in the CPU's. Memory is the most that was resident. Below a run of the stage stands where
+its time went; what tasks took side by side is added up, so that the shares are of work, not of the clock.
 """
 
 import argparse
@@ -48,6 +49,7 @@ class Measured:
     driver: Process
     java: Process
     workers_cpu_seconds: float
+    seconds_by_part: Mapping[str, float]  # those of tasks, which run side by side, are added up
 
     @property
     def cpu_seconds(self) -> float:
@@ -79,6 +81,9 @@ def show(name: str, size: int, one: Measured) -> None:
           f"(driver {one.driver.cpu_seconds:.1f}, Java {one.java.cpu_seconds:.1f}, "
           f"workers {one.workers_cpu_seconds:.1f} s)   driver {one.driver.megabytes:,.0f} MB   "
           f"Java {one.java.megabytes:,.0f} MB   load {os.getloadavg()[0]:.1f}", flush=True)
+    told = sum(one.seconds_by_part.values())
+    print("".join(f"{'':12}{part:20}{spent:8.1f} s{100 * spent / told:6.0f} %\n"
+                  for part, spent in one.seconds_by_part.items()), end="", flush=True)
 
 
 def run(program: tuple[str, ...], settings: MongoSettings, folder: Path) -> Measured:
@@ -100,7 +105,8 @@ def run(program: tuple[str, ...], settings: MongoSettings, folder: Path) -> Meas
     seconds, driver = time.perf_counter() - began, seen.pop(process.pid)
     java = max((one for one in seen.values() if one.name == "java"), key=attrgetter("cpu_seconds"))
     workers = sum(one.cpu_seconds for one in seen.values() if one.name != "java")
-    return Measured(seconds, start_of(stdout, began_at), driver, java, workers)
+    finished = json.loads(stdout.splitlines()[-1])
+    return Measured(seconds, start_of(stdout, began_at), driver, java, workers, finished.get("seconds_by_part", {}))
 
 
 def start_of(stdout: bytes, began_at: datetime) -> float:

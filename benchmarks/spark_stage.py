@@ -34,6 +34,7 @@ from sentinel.sources.page import Page
 from spark_preprocess.fold import FeatureRow, StoredEvent, fold_repository
 from spark_preprocess.mongo_partitions import NumberRange, look_over, read_partition
 from spark_preprocess.publish import PartWriter
+from spark_preprocess.time_spent import TimeSpent
 
 PAGE = 500
 
@@ -113,7 +114,7 @@ def fold(events: list[tuple[int, str, str, int, int, str, bytes]]) -> Iterator[F
 
 def write(rows: list[FeatureRow], path: Path) -> None:
     """Write all rows to one part, which stays where it is."""
-    part = PartWriter(path)
+    part = PartWriter(path, TimeSpent())
     for row in rows:
         part.add(row)
     part.close()

@@ -13,6 +13,7 @@ import pyarrow
 from sentinel.history import Event, RepositoryHistory
 from sentinel.pull_request import PullRequest, parse_pull_request
 from spark_preprocess.mongo_partitions import REJECTED
+from spark_preprocess.time_spent import SPENT
 
 RECENT_BYTES = 32 * 2**20
 
@@ -73,11 +74,14 @@ def by_repository(rows: Iterable[StoredEvent]) -> Iterator[tuple[str, Iterator[S
     return groupby(rows, key=attrgetter("repository"))
 
 
-def without_rejected(rows: Iterable[StoredEvent], reasons: Counter[str]) -> Iterator[StoredEvent]:
-    """Yield the events; rejections are counted in `reasons` by the field that was wrong."""
+def only_events(rows: Iterable[StoredEvent], reasons: Counter[str], milliseconds: Counter[str],
+                ) -> Iterator[StoredEvent]:
+    """Yield the events; rejections are counted in `reasons` by the field that was wrong, time in `milliseconds`."""
     for row in rows:
         if row.kind == REJECTED:
             reasons[row.content.decode().partition(":")[0]] += 1
+        elif row.kind == SPENT:
+            milliseconds.update(orjson.loads(row.content))
         else:
             yield row
 

@@ -13,6 +13,7 @@ from sentinel.history import events_of
 from sentinel.mongo import Document, open_pull_request_store, to_payload
 from sentinel.pull_request import parse_pull_request
 from sentinel.settings import MongoSettings
+from spark_preprocess.time_spent import READING, SPENT, TimeSpent
 
 BATCH_BYTES = 4 * 2**20
 REJECTED = "rejected"  # the kind of a row that holds the reason in the place of a pull request
@@ -96,7 +97,10 @@ def make_reader(settings: MongoSettings, partitions: list[Partition], lanes: Map
     def read(batches: Iterator[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
         for batch in batches:
             for place in batch.column(0).to_pylist():
-                yield from _to_batches(read_partition(settings, partitions[place], lanes))
+                time_spent = TimeSpent()
+                rows = _to_batches(read_partition(settings, partitions[place], lanes))
+                yield from time_spent.on_each(READING, rows)
+                yield _to_batch([_spent(partitions[place], lanes, time_spent)])
     return read
 
 
@@ -126,6 +130,12 @@ def to_event_rows(document: Document, repository: str, lane: int) -> Iterator[Ev
     for event in events_of(record):
         at, rank, number = event.sort_key
         yield lane, repository, at.isoformat(timespec="microseconds"), rank, number, event.kind, content
+
+
+def _spent(partition: Partition, lanes: Mapping[str, int], time_spent: TimeSpent) -> EventRow:
+    """Return a row that tells where the time went; it travels with the events of the first repository."""
+    repository = partition[0].repository
+    return lanes[repository], repository, "", 0, 0, SPENT, orjson.dumps(dict(time_spent.milliseconds()))
 
 
 def _rejected(lane: int, repository: str, reason: str) -> EventRow:

@@ -16,8 +16,9 @@ from sentinel.history import RepositoryHistory
 from sentinel.object_store import ObjectStore, open_object_store
 from sentinel.provenance import begun_at, part_name, stored_history_name
 from sentinel.settings import ObjectStoreSettings
-from spark_preprocess.fold import FeatureRow, by_repository, fold_repository, read_rows, without_rejected
+from spark_preprocess.fold import FeatureRow, by_repository, fold_repository, only_events, read_rows
 from spark_preprocess.quality_counts import FeatureCounts, RepositoryCounter, count_features, to_json
+from spark_preprocess.time_spent import FOLDING, SPENT, WAITING, WRITING, TimeSpent
 
 ROW_GROUP_ROWS = 16_384
 SUMMARY_SCHEMA = pyarrow.schema([
@@ -37,9 +38,9 @@ FEATURE_SCHEMA = pyarrow.schema([
 class Summary:
     """What a task tells the driver of one thing that it made."""
 
-    kind: str  # "part", "repository" or "rejected"
-    name: str  # of the file, of the repository, or of the field that was wrong
-    count: int
+    kind: str  # "part", "repository", "rejected" or "spent"
+    name: str  # of the file, of the repository, of the field that was wrong, or of the part of the work
+    count: int  # of pull requests, or milliseconds
     sha256: str | None = None
     opened_from: str | None = None
     opened_until: str | None = None
@@ -62,27 +63,34 @@ def make_fold(settings: ObjectStoreSettings, run_id: str,
 
 def fold_partition(batches: Iterable[pyarrow.RecordBatch], store: ObjectStore, run_id: str) -> Iterator[Summary]:
     """Fold all repositories of one partition; write one part and a history each."""
-    reasons: Counter[str] = Counter()
+    reasons, milliseconds, time_spent = Counter[str](), Counter[str](), TimeSpent()
     now = begun_at(run_id) or datetime.now(UTC)
-    with tempfile.TemporaryDirectory(prefix="sentinel-part-") as folder:
-        part = PartWriter(Path(folder, "part.parquet"))
-        for repository, rows in by_repository(without_rejected(read_rows(batches), reasons)):
+    with time_spent.on(FOLDING), tempfile.TemporaryDirectory(prefix="sentinel-part-") as folder:
+        part = PartWriter(Path(folder, "part.parquet"), time_spent)
+        events = only_events(read_rows(time_spent.on_each(WAITING, batches)), reasons, milliseconds)
+        for repository, rows in by_repository(events):
             history, counter = RepositoryHistory(repository), RepositoryCounter(repository, now)
             for row in fold_repository(history, rows):
                 part.add(row)
                 counter.add(row.pull_request)
-            yield _publish_history(store, run_id, history, counter)
+            with time_spent.on(WRITING):
+                summary = _publish_history(store, run_id, history, counter)
+            yield summary
         yield from part.publish(store, run_id)
+    time_spent.seconds[FOLDING] -= time_spent.seconds[WAITING] + time_spent.seconds[WRITING]
+    milliseconds.update(dict(time_spent.milliseconds()))
     yield from (Summary("rejected", field, count) for field, count in reasons.items())
+    yield from (Summary(SPENT, name, count) for name, count in milliseconds.items())
 
 
 class PartWriter:
     """One parquet file, written group by group; at most one group of rows is in memory."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, time_spent: TimeSpent) -> None:
         """Write to `path`; nothing is written before the first group is full."""
         self.n_rows = 0
         self._path = path
+        self._time_spent = time_spent
         self._rows: list[FeatureRow] = []
         self._opened: list[datetime] = []
         self._counts: FeatureCounts | None = None
@@ -100,10 +108,11 @@ class PartWriter:
         self.close()
         if not self.n_rows:
             return
-        with self._path.open("rb") as written:
-            sha256 = hashlib.file_digest(written, "sha256").hexdigest()
-        name = part_name(run_id, sha256)
-        store.put_file(name, self._path)
+        with self._time_spent.on(WRITING):
+            with self._path.open("rb") as written:
+                sha256 = hashlib.file_digest(written, "sha256").hexdigest()
+            name = part_name(run_id, sha256)
+            store.put_file(name, self._path)
         yield Summary("part", name, self.n_rows, sha256, *(at.isoformat() for at in self._opened),
                       counts=None if self._counts is None else to_json(self._counts))
 
@@ -112,12 +121,14 @@ class PartWriter:
         if self._rows:
             self._write_group()
         if self._writer is not None:
-            self._writer.close()
+            with self._time_spent.on(WRITING):
+                self._writer.close()
 
     def _write_group(self) -> None:
         if self._writer is None:
             self._writer = pyarrow.parquet.ParquetWriter(self._path, FEATURE_SCHEMA, compression="zstd")
-        self._writer.write_table(to_table(self._rows))
+        with self._time_spent.on(WRITING):
+            self._writer.write_table(to_table(self._rows))
         counts = count_features(row.features for row in self._rows)
         self._counts = counts if self._counts is None else self._counts + counts
         times = [*self._opened, *(row.pull_request.opened_at for row in self._rows)]

@@ -2,9 +2,10 @@
 
 import hashlib
 import secrets
+import time
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sentinel
 from sentinel.errors import DataUnusableError
@@ -18,6 +19,10 @@ from spark_preprocess.publish import Summary
 from spark_preprocess.quality_counts import features_of_json, repository_of_json
 from spark_preprocess.retention import delete_old_runs, delete_run, is_up_to_date
 from spark_preprocess.settings import SparkPreprocessSettings
+from spark_preprocess.time_spent import LOOKING_OVER, SPENT, STARTING, TimeSpent
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 REPORT_NAMES = ("quality.json", "quality.html")
 Facts = Mapping[str, Any]
@@ -28,8 +33,8 @@ def preprocess(settings: SparkPreprocessSettings, environment: MutableMapping[st
 
     Raises DataUnusableError where there is no pull request, or too many are unusable.
     """
-    store = open_object_store(settings)
-    with open_pull_request_store(settings) as pull_requests:
+    store, time_spent = open_object_store(settings), TimeSpent()
+    with time_spent.on(LOOKING_OVER), open_pull_request_store(settings) as pull_requests:
         stored = look_over(pull_requests.content_hashes())
     if not stored.n_pull_requests:
         raise DataUnusableError("MongoDB holds no pull request, expected at least one; run data_fetch first, "
@@ -39,7 +44,7 @@ def preprocess(settings: SparkPreprocessSettings, environment: MutableMapping[st
     run_id = new_run_id(datetime.now(UTC))
     try:
         check_writable(store, run_id)
-        summaries = fold_on_spark(settings, environment, stored, run_id)
+        summaries = fold_on_spark(settings, environment, stored, run_id, time_spent)
         rejected = count_rejected(summaries, stored, settings.max_rejected_share)
         reports = publish_quality(store, run_id, summaries)
         provenance = to_provenance(run_id, stored, summaries, sum(rejected.values()), reports)
@@ -48,16 +53,32 @@ def preprocess(settings: SparkPreprocessSettings, environment: MutableMapping[st
         delete_run(store, run_id, but=REPORT_NAMES)
         raise
     n_deleted = delete_old_runs(store, settings.kept_runs, datetime.now(UTC))
-    return {**facts_of(provenance), "rejected": rejected, "runs_deleted": n_deleted}
+    return {**facts_of(provenance), "rejected": rejected, "runs_deleted": n_deleted,
+            "seconds_by_part": add_up(time_spent, summaries)}
 
 
 def fold_on_spark(settings: SparkPreprocessSettings, environment: MutableMapping[str, str], stored: StoredInput,
-                  run_id: str) -> list[Summary]:
-    """Return what the executors wrote under `run_id`."""
+                  run_id: str, time_spent: TimeSpent) -> list[Summary]:
+    """Return what the executors wrote under `run_id`; what Spark's start took is added to `time_spent`."""
     from spark_preprocess.events_to_features import write_features  # a run with nothing to do goes without Spark
     from spark_preprocess.session import run_on_spark
 
-    return run_on_spark(settings, environment, lambda session: write_features(session, settings, stored, run_id))
+    began = time.perf_counter()
+
+    def work(session: "SparkSession") -> list[Summary]:
+        time_spent.seconds[STARTING] = time.perf_counter() - began
+        return write_features(session, settings, stored, run_id)
+
+    return run_on_spark(settings, environment, work)
+
+
+def add_up(time_spent: TimeSpent, summaries: list[Summary]) -> dict[str, float]:
+    """Return the seconds of every part of the work; those of tasks, which run side by side, are added up."""
+    seconds = dict(time_spent.seconds)
+    for summary in summaries:
+        if summary.kind == SPENT:
+            seconds[summary.name] = seconds.get(summary.name, 0.0) + summary.count / 1_000
+    return {part: round(spent, 3) for part, spent in seconds.items()}
 
 
 def publish_quality(store: ObjectStore, run_id: str, summaries: list[Summary]) -> dict[str, str]:

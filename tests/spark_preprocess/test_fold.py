@@ -7,7 +7,7 @@ import orjson
 from sentinel.history import RepositoryHistory, events_of
 from sentinel.mongo import to_document, to_payload
 from spark_preprocess import fold
-from spark_preprocess.fold import RecentPullRequests, StoredEvent, fold_repository, without_rejected
+from spark_preprocess.fold import RecentPullRequests, StoredEvent, fold_repository, only_events
 
 
 def stored_events(records, repository):
@@ -36,8 +36,17 @@ def test_rejections_are_counted_by_field_and_left_out(records):
                 for reason in (b"files: a", b"files: b", b"user: c")]
     reasons: Counter[str] = Counter()
 
-    assert events == list(without_rejected([*rejected, *events], reasons))
+    assert events == list(only_events([*rejected, *events], reasons, Counter()))
     assert {"files": 2, "user": 1} == reasons
+
+
+def test_time_spent_on_reading_is_added_up_and_left_out(records):
+    events = stored_events(records, "anna/quay")
+    spent = StoredEvent("anna/quay", "", 0, "spent", b'{"reading_mongodb": 30}')
+    milliseconds: Counter[str] = Counter()
+
+    assert events == list(only_events([spent, spent, *events], Counter(), milliseconds))
+    assert {"reading_mongodb": 60} == milliseconds
 
 
 def test_recent_pull_requests_are_parsed_once_and_bounded(records, monkeypatch):

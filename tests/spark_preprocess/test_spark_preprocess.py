@@ -136,6 +136,16 @@ def test_standard_output_is_json_lines_that_end_with_the_facts(good_run):
     assert {"spark_preprocess"} == {event["stage"] for event in good_run.events}
 
 
+def test_closing_line_tells_where_the_time_went(good_run):
+    finished = good_run.events[-1]
+
+    seconds = finished["seconds_by_part"]
+
+    assert {"looking_over", "starting_spark", "reading_mongodb", "waiting_for_spark", "folding", "writing_parquet"} \
+        == set(seconds)
+    assert all(0 < spent < finished["seconds"] for spent in seconds.values())
+
+
 def test_progress_ends_with_all_pull_requests(good_run):
     told = [event for event in good_run.events if event["event"] == "spark_preprocess.progress"]
 
