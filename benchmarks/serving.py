@@ -1,10 +1,11 @@
-"""Measure the scorer beside a Flask application that answers a constant of the same size.
+"""Measure the scorer beside two Flask applications that answer a constant of the same size.
 
     python benchmarks/serving.py PULL_REQUESTS.jsonl.gz CHAMPION_FOLDER [--only http|workers|batch] [--seconds N]
 
-CHAMPION_FOLDER is the copy that a scorer made (`.sentinel/champion`). Rounds of the two applications alternate, as the
-machine's speed changes; what counts is the ratio, and on a machine with other work the ratio of CPU time per request,
-as a server with more threads takes more of the CPU from others. Needs `wrk` and Linux.
+"bare" does nothing else; "constant" is the scorer's own application (request ids, log line, metrics, limits) with
+another function behind /score. CHAMPION_FOLDER is the copy that a scorer made (`.sentinel/champion`). Rounds of the
+applications alternate, as the machine's speed changes; what counts is the ratio, and on a machine with other work the
+ratio of CPU time per request, as a server with more threads takes more of the CPU from others. Needs `wrk` and Linux.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from urllib.request import Request, urlopen
 import numpy as np
 import orjson
 
+CONSTANTS = ("bare", "constant")
+APPLICATIONS = (*CONSTANTS, "score")
 CLASSES = ("sync", "gthread", "gevent")
 CONNECTIONS, SLOW_CLIENTS = 32, (0, 16, 256)
 N_FILES = 30
@@ -49,20 +52,21 @@ def main() -> None:
 
 
 def measure_http(given: argparse.Namespace, payload: bytes) -> None:
-    """Compare requests/s and p99 of POST /score with those of the constant."""
-    rounds: dict[str, list[tuple[float, float, float]]] = {"constant": [], "score": []}
-    with running(given, "constant", "gevent", payload) as constant, running(given, "score", "gevent", payload) as score:
+    """Compare requests/s and p99 of POST /score with those of the constants."""
+    rounds: dict[str, list[tuple[float, float, float]]] = {name: [] for name in APPLICATIONS}
+    with ExitStack() as stack:
+        servers = {name: stack.enter_context(running(given, name, "gevent", payload)) for name in APPLICATIONS}
         for _ in range(given.rounds):
-            for name, server in (("constant", constant), ("score", score)):
+            for name, server in servers.items():
                 rounds[name].append(load(server, payload, given.seconds))
     print(f"\nPOST /score, {len(payload):,} bytes, {CONNECTIONS} connections, medians of {given.rounds} rounds")
     medians = {name: [statistics.median(column) for column in zip(*values)] for name, values in rounds.items()}
     for name, (per_second, p99, cpu) in medians.items():
         print(f"  {name:10} {per_second:8,.0f} requests/s   p99 {p99 * 1e3:7.1f} ms   {cpu * 1e6:7,.0f} µs CPU each")
-    constant_medians, score_medians = medians["constant"], medians["score"]
-    print(f"  ratio      {score_medians[0] / constant_medians[0]:8.0%} (aim 70 %)     "
-          f"p99 {score_medians[1] / constant_medians[1]:6.2f} times (aim 2)   "
-          f"by CPU time {constant_medians[2] / score_medians[2]:.0%}")
+    per_second, p99, cpu = medians["score"]
+    for name in CONSTANTS:
+        print(f"  of {name:8} {per_second / medians[name][0]:7.0%} (aim 70 %)     "
+              f"p99 {p99 / medians[name][1]:6.2f} times (aim 2)   by CPU time {medians[name][2] / cpu:.0%}")
 
 
 def measure_workers(given: argparse.Namespace, payload: bytes) -> None:
@@ -166,7 +170,7 @@ def running(given: argparse.Namespace, application: str, worker_class: str, payl
 
 
 def serve(given: argparse.Namespace) -> None:
-    """Serve one of the two applications until a signal."""
+    """Serve one of the applications until a signal."""
     from flask import Flask, Response, request
 
     from model_serving.scorer import Scorer
@@ -189,17 +193,19 @@ def serve(given: argparse.Namespace) -> None:
         scorer.load()
         scorer.folder.save_attempt(_attempt())
         server = Measured(settings, scorer, listener, metrics)
-        if given.serve == "constant":
+        if given.serve in CONSTANTS:
             payload = find_pull_request(given.pull_requests)
             answer = server._app.test_client().post("/score", json=payload).data
-            server._app = Flask("constant")
 
-            @server._app.post("/score")
             def constant() -> Response:
                 """Read the body and answer a constant of the scorer's size."""
                 request.get_data()
                 return Response(answer, content_type="application/json")
 
+            if given.serve == "bare":
+                server._app = Flask("bare")
+                server._app.add_url_rule("/score", "scoring.score", methods=["POST"])
+            server._app.view_functions["scoring.score"] = constant
         server.run()
 
 
@@ -259,7 +265,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--only", choices=("http", "workers", "batch"))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--serve", choices=("constant", "score"), help=argparse.SUPPRESS)
+    parser.add_argument("--serve", choices=APPLICATIONS, help=argparse.SUPPRESS)
     parser.add_argument("--worker-class", default="gevent", help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()

@@ -67,34 +67,38 @@ def explain_row(model: AnomalyModel, values: Sequence[float], contributions: Seq
 
     Plain Python: for the few numbers of one row it is ten times faster than arrays.
     """
-    groups: dict[str, list[tuple[int, float]]] = {}  # columns with the percentiles of their values
     names, usual = model.feature_names, model.usual_contributions
-    candidates = [column for column, contribution in enumerate(contributions) if contribution > usual[column]]
-    candidates.sort(key=contributions.__getitem__, reverse=True)  # equal ones keep their order
-    for column in candidates:
-        value, feature = values[column], _FEATURES[names[column]]
-        is_surprise = feature.quantity_highest is not None
-        if is_surprise and not value > LEAST_TOLD_NATS:
+    columns = [column for column, (contribution, mean) in enumerate(zip(contributions, usual)) if contribution > mean]
+    columns.sort(key=contributions.__getitem__, reverse=True)  # equal ones keep their order
+    shares: dict[str, float] = {}
+    speakers: dict[str, tuple[int, float]] = {}  # of each group the first column, and the percentile of its value
+    for column in columns:
+        feature = _FEATURES[names[column]]
+        percentile = _telling_percentile(model, column, feature, values[column])
+        if percentile is None:
             continue
-        percentile = percentile_of(model, column, feature, value)
-        if percentile >= UNUSUAL_PERCENTILE or percentile <= 100 - UNUSUAL_PERCENTILE and not is_surprise:
-            groups.setdefault(feature.group, []).append((column, percentile))  # NaN, absent, is never far
-    shares = {group: sum(contributions[column] for column, _ in found) for group, found in groups.items()}
+        if feature.group in shares:
+            shares[feature.group] += contributions[column]
+        else:
+            shares[feature.group], speakers[feature.group] = contributions[column], (column, percentile)
     told = sorted(shares, key=shares.__getitem__, reverse=True)[:MOST_REASONS]
-    return tuple([_reason(names[groups[group][0][0]], shares[group], values, groups[group][0]) for group in told])
+    return tuple([_reason(names[speakers[group][0]], shares[group], values, speakers[group]) for group in told])
 
 
-def percentile_of(model: AnomalyModel, column: int, feature: Feature, value: float) -> float:
-    """Return where a value of a column lies, 0 to 100, ties in the middle; NaN where absent.
+def _telling_percentile(model: AnomalyModel, column: int, feature: Feature, value: float) -> float | None:
+    """Return where a value of a column lies, 0 to 100, ties in the middle; None where that is nothing to tell.
 
-    A surprise tells its place in its own repository; other features are compared with all fitted rows.
+    A surprise tells its place in its own repository; other features are compared with all fitted rows, and tell at
+    both ends. NaN, absent, tells nothing.
     """
-    if feature.is_surprise:
-        return 100 * -math.expm1(-max(value, 0.0)) if value == value else math.nan
+    if feature.quantity_highest is not None:
+        percentile = 100 * -math.expm1(-value) if value > LEAST_TOLD_NATS else 0.0
+        return percentile if percentile >= UNUSUAL_PERCENTILE else None
     usual = model.usual_values[column]
     if not usual or value != value:
-        return math.nan
-    return 100 * (bisect_left(usual, value) + bisect_right(usual, value)) / (2 * len(usual))
+        return None
+    percentile = 100 * (bisect_left(usual, value) + bisect_right(usual, value)) / (2 * len(usual))
+    return None if 100 - UNUSUAL_PERCENTILE < percentile < UNUSUAL_PERCENTILE else percentile
 
 
 def _reason(name: str, share: float, values: Sequence[float], speaker: tuple[int, float]) -> Reason:
