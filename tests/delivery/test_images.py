@@ -157,7 +157,7 @@ def test_dockerfile_is_one_for_both_builders(folder):
 def test_dockerfile_installs_by_hash(folder):
     """Only a build of torch that somebody asks for by the address of its index has no hash."""
     text = (ROOT / folder / "Dockerfile").read_text().replace("\\\n", "")
-    installations = re.findall(r"pip [^&;]*(?:install|wheel) [^&;]*", text)
+    installations = re.findall(r"pip [^&;]*\b(?:install|wheel) [^&;]*", text)
 
     assert installations
     assert [] == [one for one in installations

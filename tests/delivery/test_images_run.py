@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from functools import cache
 from typing import Any
 from urllib.request import Request, urlopen
+from uuid import uuid4
 
 import pytest
 
@@ -100,7 +101,7 @@ def test_fetching_stores_all_that_the_source_has(fetched):
 
 def test_preprocessing_makes_features_of_all_that_was_fetched(preprocessed, fetched):
     assert (0, "spark_preprocess.finished") == (preprocessed.code, preprocessed.last["event"])
-    assert 2_200 == preprocessed.last["rows"]
+    assert 2_200 == preprocessed.last["n_pull_requests"]
 
 
 def test_training_registers_a_model(trained):
@@ -124,8 +125,8 @@ def test_scorer_answers_with_a_score_and_reasons(scorer):
 
 def test_load_test_of_the_same_image_passes(scorer):
     address = scorer.wait_for("model_serving.ready")["address"].replace("0.0.0.0", "127.0.0.1")
-    options = restricted("model-serving", "sentinel-load-test", {"SENTINEL_LOAD_REQUESTS_PER_SECOND": "5",
-                                                                 "SENTINEL_LOAD_P99_MILLISECONDS": "5000"})
+    gate = {"SENTINEL_LOAD_REQUESTS_PER_SECOND": "5", "SENTINEL_LOAD_P99_MILLISECONDS": "5000"}
+    options = restricted("model-serving", f"sentinel-{uuid4().hex[:12]}", gate)
     done = subprocess.run(
         ["docker", "run", "--rm", *options, "--entrypoint", PYTHON, IMAGES["model-serving"], "-m", "locust",
          "--headless", "--locustfile=model_serving/locustfile.py", "--only-summary", f"--host={address}",
