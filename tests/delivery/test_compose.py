@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from data_fetch.settings import DataFetchSettings
 from ml_training.settings import MlTrainingSettings
 from model_serving.settings import ServingSettings
-from sentinel.errors import PermissionDeniedError
+from sentinel.errors import FixNeededError
 from sentinel.settings import Settings, secret_names, variable_of
 from sentinel.vault import read_secrets
 from sentinel.vault_settings import VaultSettings, secret_place
@@ -185,7 +185,7 @@ def test_stages_log_in_to_a_real_vault_with_the_tokens_that_the_set_up_made(tmp_
         for _ in range(2):
             subprocess.run(["sh", SETUP], env=variables, check=True, stdout=subprocess.DEVNULL)
         found = {stage: read_secrets(login(stage, address, tmp_path / "tokens" / stage)) for stage in STAGES}
-        with pytest.raises(PermissionDeniedError):
+        with pytest.raises(FixNeededError, match="subject"):
             read_secrets(login("model-serving", address, tmp_path / "tokens/data-fetch"))
 
     assert {stage: given_secrets(stage) - {"GITHUB_TOKEN"} for stage in STAGES} == \
