@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from sentinel.errors import FixNeededError
 
 MOST_BYTES = 65_536
-NOTHING_KNOWN = "unknown"
+NOTHING_KNOWN = "an unknown service account"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class Answer:
     def of(cls, error: Exception, status: int | None, hidden: Iterable[str]) -> "Answer":
         """Read an error of hvac or requests; texts in `hidden` are replaced."""
         if isinstance(error, VaultError):
-            text = ", ".join(error.errors) if error.errors else str(error.args[0] or "")
+            text = _said(error)
             is_final = any(final in text.lower() for final in FINAL_TEXTS) and "sealed" not in text
             is_temporary = status in TEMPORARY_STATUSES and not is_final
         else:
@@ -124,6 +124,14 @@ def _no_connection(settings: VaultSettings, answer: Answer) -> FixNeededError:
         return FixNeededError(f"cannot trust Vault at {settings.vault_addr}: {answer}; expected a certificate for that "
                               "name by an authority that VAULT_CACERT holds; correct either")
     return FixNeededError(f"cannot talk to Vault at {settings.vault_addr}: {answer}; check VAULT_ADDR and VAULT_CACERT")
+
+
+def _said(error: VaultError) -> str:
+    """Return Vault's own words; a deleted version comes with its metadata, which is nobody's to read here."""
+    if error.errors:
+        return ", ".join(map(str, error.errors))
+    is_deleted = isinstance(error.json, dict) and error.json.get("data")
+    return "deleted" if is_deleted else str(error.args[0] or "")
 
 
 def _words(error: Exception) -> str:

@@ -83,7 +83,7 @@ def test_second_set_up_changes_nothing(operator, capsys):
     assert 0 == main(SET_UP)
 
     printed = capsys.readouterr().out
-    assert {"kept", "seen"} == {line.split()[0] for line in printed.splitlines()}
+    assert {"made", "changed"}.isdisjoint(line.split()[0] for line in printed.splitlines())
     assert not [secret for secret in (CANARY, TOKEN) if f" {secret}" in printed]
 
 
