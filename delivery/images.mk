@@ -21,7 +21,8 @@ list-images: ## print tag, size and digest of each image
 	@$(PYTHON) $(IMAGES) list $(IMAGE_OPTIONS)
 
 test-images: install ## run the images, or that of STAGE, under the restricted profile on real stores (minutes)
-	SENTINEL_IMAGES="$$($(PYTHON) $(IMAGES) names $(IMAGE_OPTIONS))" $(BIN)/python -m pytest tests/delivery/test_images_run.py
+	SENTINEL_IMAGES="$$($(PYTHON) $(IMAGES) names $(IMAGE_OPTIONS))" $(BIN)/python -m pytest \
+		tests/delivery/test_images_run.py tests/delivery/test_images_sbom.py
 
 test-image: test-images
 
