@@ -24,6 +24,12 @@ class ReplayedRow:
 
 def replay_features(indexed: Iterable[tuple[int, PullRequestRecord]]) -> Iterator[ReplayedRow]:
     """Yield a row per record, in the given order; outcomes count from the moment when they were known."""
+    yield from (row for row, _ in replay_histories(indexed))
+
+
+def replay_histories(indexed: Iterable[tuple[int, PullRequestRecord]],
+                     ) -> Iterator[tuple[ReplayedRow, RepositoryHistory]]:
+    """Yield each row with its repository's history as it was at the opening; it goes on when the next row is asked."""
     histories: dict[str, RepositoryHistory] = {}
     outcomes: list[tuple[tuple[object, ...], Event]] = []
     for index, record in indexed:
@@ -34,7 +40,7 @@ def replay_features(indexed: Iterable[tuple[int, PullRequestRecord]]) -> Iterato
         history = histories.setdefault(pull_request.repository, RepositoryHistory(pull_request.repository))
         values = np.array(history.features(pull_request), dtype=np.float64)
         yield ReplayedRow(index, pull_request, pull_request.head_sha or record.outcome.merge_commit_sha, values,
-                          not history.is_warm)
+                          not history.is_warm), history
         for event in events_of(record):
             if event.kind == "opened":
                 history.observe(event)
