@@ -1,5 +1,6 @@
 """The servers outside of the cluster: GitHub's stand-in with real pull requests, MongoDB's protocol, MLflow."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -89,7 +90,8 @@ def mlflow_at(host: str, folder: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1",
                "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "kept"),
                "--serve-artifacts", "--allowed-hosts", f"{host}:{port}"]
-    with _process(command, folder, host, port):
+    without_jobs = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # three more processes, which nothing here needs
+    with _process(command, folder, host, port, os.environ | without_jobs):
         yield f"http://{host}:{port}"
 
 
