@@ -51,7 +51,7 @@ check-promotion: $(RELEASE)/.installed ## check that HEAD (a commit) may be merg
 check-merged: $(RELEASE)/.installed ## check that main is what staging was, and that all of it is signed
 	@$(RELEASE)/bin/python -m delivery.promote --merged $(or $(HEAD),origin/main) --registry $(REGISTRY) -- $(COSIGN_VERIFY)
 
-update-base: $(RELEASE)/.installed ## pin the newest base image in the four Dockerfiles
+update-base: $(RELEASE)/.installed ## pin the newest base image in the four Dockerfiles, on the branch staging
 	@$(RELEASE)/bin/python -m delivery.update_base
 
 test-workflows: install ## run the workflows' steps against a registry and a Git server of this machine

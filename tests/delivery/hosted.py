@@ -65,13 +65,15 @@ class Trial:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    def merge(self, changes: Mapping[str, str], branch: str = "staging") -> Event:
-        """Let a person merge a change, and return the push that follows."""
+    def merge(self, changes: Mapping[str, str | None], branch: str = "staging") -> Event:
+        """Let a person merge changes of files (None removes one), and return the push that follows."""
         self.git("fetch", "--quiet", "origin")
         self.git("checkout", "--quiet", "--force", "-B", branch, f"origin/{branch}")
         for path, text in changes.items():
             (self.laptop / path).parent.mkdir(parents=True, exist_ok=True)
-            (self.laptop / path).write_text(text)
+            (self.laptop / path).write_text(text or "")
+            if text is None:
+                (self.laptop / path).unlink()
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", "Change " + ", ".join(changes))
         self.git("push", "--quiet", "origin", branch)

@@ -97,9 +97,8 @@ def test_tree_of_an_earlier_release_is_taken_from_the_registry(released):
     before = digests(released)
     released.run(released.merge(change(STAGE)))
     released.built()
-    released.git("rm", "--quiet", f"{FOLDERS[STAGE]}/change.py")
 
-    results = released.run(released.merge({f"{FOLDERS[STAGE]}/__main__.py": '"""Do nothing."""\n'}))
+    results = released.run(released.merge({f"{FOLDERS[STAGE]}/change.py": None}))
 
     assert "success" == results[STAGE]["stage/write"].result, said(results[STAGE])
     assert [] == released.built()
