@@ -4,6 +4,8 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from model_serving.champion_copy import LAST_ATTEMPT
+from model_serving.refresh import COPY_OPTION
 from model_serving.settings import ServingSettings
+from sentinel.settings import environment_of
 from tests.model_serving.made_up_harbour import pull_request_json
 from tests.model_serving.running_scorer import PATIENCE_SECONDS, RunningScorer
 
@@ -96,3 +100,12 @@ def test_a_port_in_use_is_told_before_anything_is_loaded(settings: ServingSettin
         assert 2 == scorer.process.wait(PATIENCE_SECONDS)
         assert str(port) in scorer.log.read_text() and "--port" in scorer.log.read_text()
         assert "champion" not in scorer.log.read_text()
+
+
+def test_a_copying_process_whose_scorer_has_ended_already_ends_too(settings: ServingSettings) -> None:
+    another = str(os.getpid() + 1)
+
+    copying = subprocess.run([sys.executable, "-m", "model_serving", COPY_OPTION, another], timeout=PATIENCE_SECONDS,
+                             env={**os.environ, **environment_of(settings)})
+
+    assert -signal.SIGKILL == copying.returncode
