@@ -1,0 +1,101 @@
+"""What every workflow promises, read from the files; zizmor, actionlint and shellcheck look for the rest."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from delivery.image_tree import FOLDERS, SHARED
+from tests.delivery.workflow_runner import Event, triggered
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))
+ON = True  # YAML 1.1 reads the key `on` as true
+PINNED = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40}|\./\.github/workflows/stage\.yml")
+COMMANDS = re.compile(r'make (--silent )?[a-z-]+( [A-Z]+="\$(\([^)]*\)|[A-Z]+)")*( \| tee -a "\$[A-Z_]+")?')
+MAKEFILES = [ROOT / "Makefile", *sorted((ROOT / "delivery").glob("*.mk"))]
+
+
+def read(path: Path) -> dict[Any, Any]:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def jobs(path: Path) -> dict[str, Any]:
+    return read(path)["jobs"]
+
+
+def steps(path: Path) -> list[dict[str, Any]]:
+    return [step for job in jobs(path).values() for step in job.get("steps", [])]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_action_is_pinned_by_its_commit(path):
+    used = [one["uses"] for one in [*steps(path), *jobs(path).values()] if "uses" in one]
+
+    assert used and not [one for one in used if not PINNED.fullmatch(one)]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_nothing_is_permitted_but_what_a_job_names(path):
+    assert {} == read(path)["permissions"]
+    assert not [name for name, job in jobs(path).items() if "permissions" not in job]
+    assert not [name for name, job in jobs(path).items() if job["permissions"].get("contents") != "read"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_job_has_a_limit_and_a_fixed_runner(path):
+    own = [job for job in jobs(path).values() if "uses" not in job]
+
+    assert not [job for job in own if job["timeout-minutes"] > 90 or job["runs-on"] != "ubuntu-24.04"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_step_is_a_make_target_that_is_there(path):
+    known = set(re.findall(r"^([a-z-]+)(?=[a-z -]*:)", "\n".join(file.read_text() for file in MAKEFILES), re.MULTILINE))
+    commands = [step["run"] for step in steps(path) if "run" in step]
+
+    assert not [command for command in commands if not COMMANDS.fullmatch(command)]
+    assert {command.removeprefix("make ").removeprefix("--silent ").split()[0] for command in commands} <= known
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_no_workflow_runs_a_stranger_s_code_with_our_rights(path):
+    assert not {"pull_request_target", "workflow_run", "issue_comment"} & set(read(path)[ON])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_secrets_are_named_only_where_an_environment_guards_them(path):
+    guarded = [name for name, job in jobs(path).items() if "secrets." in str(job)]
+
+    assert not [name for name in guarded if "environment" not in jobs(path)[name]]
+
+
+def test_release_runs_on_staging_only_and_never_for_a_pull_request():
+    release, write = (jobs(ROOT / ".github/workflows/stage.yml")[name] for name in ("release", "write"))
+
+    assert "github.event_name != 'pull_request' && github.ref == 'refs/heads/staging'" in release["if"]
+    assert "release" in write["needs"] and "if" not in write
+    assert {"group": "deploy-staging", "queue": "max"} == write["concurrency"]
+
+
+@pytest.mark.parametrize("stage", FOLDERS)
+def test_workflow_of_a_stage_starts_when_its_image_would_change(stage):
+    path = ROOT / f".github/workflows/{stage}.yml"
+    inputs = [f"{one}/x" if "." not in one else one for one in (*SHARED, FOLDERS[stage])]
+    others = [f"{folder}/x" for folder in FOLDERS.values() if folder != FOLDERS[stage]]
+
+    def starts(name: str, file: str) -> bool:
+        return triggered(path, Event(name, "refs/heads/staging", "", (file,)))
+
+    assert all(starts(name, file) for name in ("push", "pull_request") for file in inputs)
+    assert not [file for file in [*others, "argo-apps/base/batch/kustomization.yaml"] if starts("push", file)]
+    assert not triggered(path, Event("push", "refs/heads/main", "", tuple(inputs)))
+    assert stage == jobs(path)["stage"]["with"]["stage"]
+
+
+def test_check_of_a_promotion_runs_on_every_pull_request_to_main():
+    """A required check behind a filter would stay pending for ever."""
+    assert {"branches": ["main"]} == read(ROOT / ".github/workflows/promote.yml")[ON]["pull_request"]
+    assert "if" not in jobs(ROOT / ".github/workflows/promote.yml")["promotion"]
