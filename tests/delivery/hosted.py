@@ -129,7 +129,8 @@ def begin(folder: Path, registry: Registry) -> Trial:
     """Set everything up; nothing is released yet."""
     (folder / "signatures").mkdir()
     (folder / "calls").touch()
-    _write_python(folder / "python/bin/python")
+    for name in ("python", "python3"):  # the second is what the stand-ins begin with
+        _write_python(folder / "python/bin" / name)
     made = Trial(folder, _hosted(folder, registry.address), registry)
     _found(made)
     return made
@@ -137,7 +138,8 @@ def begin(folder: Path, registry: Registry) -> Trial:
 
 def _hosted(folder: Path, registry: str) -> Hosted:
     environment = {
-        "PATH": f"{PROGRAMS}:{os.environ['PATH']}", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1",
+        "PATH": f"{PROGRAMS}:{folder / 'python/bin'}:{os.environ['PATH']}",
+        "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1",
         "REGISTRY": f"{registry}/sentinel", "RELEASE": str(folder / "python"), "PYTHON": sys.executable,
         "TRIAL_CALLS": str(folder / "calls"), "TRIAL_SIGNATURES": str(folder / "signatures"),
         "TRIAL_HANGS": str(folder / "hangs"), "TRIAL_HANG": "", "GIT_CONFIG_GLOBAL": "/dev/null",
@@ -179,6 +181,6 @@ def _give_python(checkout: Path, python: Path) -> None:
 
 
 def _write_python(path: Path) -> None:
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     path.chmod(0o755)
