@@ -308,6 +308,7 @@ def test_pull_request_to_main_from_elsewhere_is_refused(released):
     (released.laptop / "README").write_text("quick\n")
     released.git("add", "README")
     released.git("commit", "--quiet", "--message", "Quick")
+    released.git("push", "--quiet", "origin", "hotfix")
 
     promotion = released.promote(released.pull_request("hotfix"))
 
@@ -316,6 +317,7 @@ def test_pull_request_to_main_from_elsewhere_is_refused(released):
 
 
 def test_squashed_promotion_is_told_after_the_merge_and_refused_next_time(released):
+    released.git("fetch", "--quiet", "origin")
     released.git("checkout", "--quiet", "-B", "main", "origin/main")
     released.git("merge", "--quiet", "--squash", "origin/staging")
     released.git("commit", "--quiet", "--message", "Squashed")
