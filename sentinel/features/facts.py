@@ -46,8 +46,11 @@ class Facts:
         self.paths: list[PathFacts] = [path_facts(file.path) for file in self.files]
         self.log_churn = math.log1p(pull_request.additions + pull_request.deletions)
         self.log_files = math.log(pull_request.changed_files or 1)
-        self.directories, self.extensions, self.kinds = set[str](), set[str](), set[str]()
-        self.added_to, self.path_words = set[str](), set[str]()
+        self.directories = {path.directory for path in self.paths}
+        self.extensions = {path.extension for path in self.paths}
+        self.kinds: set[str] = {path.kind for path in self.paths}
+        self.path_words: frozenset[str] = frozenset().union(*[path.words for path in self.paths])
+        self.added_to: set[str] = set()
         self.lines: list[int] = []
         self.effective_lines = self.generated_lines = self.hostile_names = 0
         self.binary_files = self.mode_changes = self.removed_tests = 0
@@ -65,10 +68,6 @@ class Facts:
     def _count(self, file: ChangedFile, path: PathFacts) -> None:
         lines = file.additions + file.deletions
         self.lines.append(lines)
-        self.directories.add(path.directory)
-        self.extensions.add(path.extension)
-        self.kinds.add(path.kind)
-        self.path_words |= path.words
         if path.sensitive is not None:
             self.sensitive[path.sensitive] = self.sensitive.get(path.sensitive, 0) + 1
         if path.kind in EFFECTIVE_KINDS:

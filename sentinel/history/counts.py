@@ -76,12 +76,13 @@ class Tails:
         """
         unit, last, log = self.unit, self.N_BINS - 1, math.log
         usual_weight, prior = USUAL_PRIOR * unit, LEVEL_PRIOR * unit
-        of_level, of_all, surprises = self.rows[level], self.rows[ALL], dict[int, float]()
+        of_level, of_all, of_others, scales = self.rows[level], self.rows[ALL], self._usual, self._scales
+        surprises: dict[int, float] = {}
         for place in [place for place, quantity in enumerate(quantities) if quantity > 0.0]:
             own, everyone = of_level[place], of_all[place]
-            b = int(quantities[place] * self._scales[place]) + 1
+            b = int(quantities[place] * scales[place]) + 1
             b = b if b < last else last
-            wide = (everyone[b] + usual_weight * self._usual[place][b] + unit) / (everyone[0] + usual_weight + unit)
+            wide = (everyone[b] + usual_weight * of_others[place][b] + unit) / (everyone[0] + usual_weight + unit)
             nats = -log((own[b] + prior * wide) / (own[0] + prior))
             surprises[place] = nats if nats < most else most
         return surprises

@@ -1,7 +1,7 @@
 """How rare the places of a change are: for the repository, its author, and authors of the same experience."""
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from itertools import combinations
 
 from sentinel.features.facts import Facts
@@ -69,9 +69,11 @@ class PlaceShares:
         """Count the files in directories that the author never touched."""
         familiar, key = self.authors, self.author_key + "d"
         unfamiliar = {directory for directory in self.facts.directories if key + directory not in familiar}
-        return float(sum(path.directory in unfamiliar for path in self.facts.paths)) if unfamiliar else 0.0
+        return float(sum([path.directory in unfamiliar for path in self.facts.paths])) if unfamiliar else 0.0
 
 
-def pairs_of(names: Sequence[str]) -> list[str]:
-    """Return every pair of sorted names, of the first eight."""
-    return ["\0".join(pair) for pair in combinations(names[:8], 2)]
+def pairs_of(names: Collection[str]) -> list[str]:
+    """Return every pair of names, of the first eight in order."""
+    if len(names) < 2:
+        return []
+    return ["\0".join(pair) for pair in combinations(sorted(names)[:8], 2)]

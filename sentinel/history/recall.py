@@ -34,7 +34,7 @@ def recall(memory: Memory, facts: Facts) -> Situation:
         mix = shares.rarity(traits, (facts.mix,), "m")
         sensitive = shares.rarity(traits, facts.sensitive, "s") if facts.sensitive else NOTHING
         extension = shares.rarest(memory.extensions.weights, facts.extensions)
-        pair = shares.rarest(memory.pairs.weights, pairs_of(sorted(facts.extensions)))
+        pair = shares.rarest(memory.pairs.weights, pairs_of(facts.extensions))
         added_to = shares.rarest(memory.added_to.weights, facts.added_to)
         unfamiliar = shares.unfamiliar_files()
     else:
@@ -72,7 +72,7 @@ def _silence(memory: Memory, author: Author, at: float) -> float:
 
 
 def _opened_since(author: Author, earliest: float) -> int:
-    return sum([at >= earliest for at in author.lately])
+    return sum([at >= earliest for at in author.lately]) if author.last_at >= earliest else 0
 
 
 def _quiet(memory: Memory, at: float) -> float:
@@ -131,9 +131,10 @@ def _undone(memory: Memory, facts: Facts) -> float:
 
 
 def _recall_content(memory: Memory, facts: Facts) -> dict[str, float]:
-    content, names, words = facts.content, memory.names.weights, memory.code_words.weights
+    content = facts.content
     if content is None:
         return NO_CONTENT
+    names, words = memory.names.weights, memory.code_words.weights
     new_dependencies = [name for name in content.dependencies if f"d{name}" not in names]
     new_words = sum(word not in words for word in content.words)
     return {
