@@ -19,7 +19,8 @@ import pytest
 from delivery.image_tree import FOLDERS
 from tests.cluster import far_ends
 from tests.delivery.tried_images import (
-    IMAGES, PYTHON, Ended, Running, docker, inspect, pinned, restricted, run_image, run_stage, running_image,
+    IMAGES, PATIENCE_SECONDS, PYTHON, Ended, Running, docker, inspect, pinned, restricted, run_image, run_stage,
+    running_image,
 )
 from tests.s3_server import BUCKET, s3_server
 
@@ -91,7 +92,8 @@ def scorer(trained, stores) -> Iterator[Running]:
     if "model-serving" not in IMAGES:
         pytest.skip("the scorer's image is not tried")
     assert 0 == trained.code, trained.output[-3000:]
-    with running_image("model-serving", {**of("model-serving", stores), "SENTINEL_PORT": str(free_port())}) as running:
+    settings = {"SENTINEL_PORT": str(free_port()), "SENTINEL_FETCH_BUDGET_SECONDS": str(PATIENCE_SECONDS)}
+    with running_image("model-serving", {**of("model-serving", stores), **settings}) as running:
         yield running
 
 
@@ -155,7 +157,7 @@ def test_job_ends_by_itself_after_sigterm(stage):
             "SENTINEL_S3_ENDPOINT": f"http://{address}", "SENTINEL_OBJECT_STORE_URI": f"s3://{BUCKET}/silent",
             "SENTINEL_S3_ACCESS_KEY": "key", "SENTINEL_S3_SECRET_KEY": CANARY, "SENTINEL_SOURCES": "simulated:",
         })) as running:
-            silent.settimeout(60)
+            silent.settimeout(PATIENCE_SECONDS)
             with silent.accept()[0]:
                 ended, seconds = running.stop()
 

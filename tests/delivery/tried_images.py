@@ -20,7 +20,7 @@ IMAGES = {name.rpartition("/")[2].partition(":")[0]: name for name in os.environ
 MEMORY = {"data-fetch": "512m", "spark-preprocess": "3g", "ml-training": "4g", "model-serving": "1g"}
 TMP = {"data-fetch": "256m", "spark-preprocess": "1g", "ml-training": "1g", "model-serving": "128m"}
 PYTHON = "/opt/venv/bin/python"
-JOB_SECONDS, PATIENCE_SECONDS, GRACE_SECONDS = 400.0, 90.0, 30
+JOB_SECONDS, PATIENCE_SECONDS, GRACE_SECONDS = 600.0, 240.0, 30
 
 
 @dataclass(frozen=True)
