@@ -95,12 +95,9 @@ class ChampionFolder:
     @contextmanager
     def unfinished(self) -> Iterator[Path]:
         """Yield an empty folder to fill; what is left of it afterwards is removed."""
-        try:
+        with self._told():
             self.folder.mkdir(parents=True, exist_ok=True)
             folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self.folder))
-        except OSError as error:
-            raise PermissionDeniedError(f"{self.folder}: {error.strerror}; "
-                                        "name another in SENTINEL_CHAMPION_FOLDER") from error
         try:
             yield folder
         finally:
@@ -123,7 +120,9 @@ class ChampionFolder:
             return None
 
     def save_attempt(self, attempt: Attempt) -> None:
-        """Keep what MLflow answered, for `/model` and for the other workers."""
+        """Keep what MLflow answered, for `/model` and for the other workers; makes the folder on the first day."""
+        with self._told():
+            self.folder.mkdir(parents=True, exist_ok=True)
         self._write(LAST_ATTEMPT, orjson.dumps(asdict(attempt)))
 
     @contextmanager
@@ -137,6 +136,15 @@ class ChampionFolder:
                 yield False
             else:
                 yield True
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say which setting names a folder that cannot be made or written to."""
+        try:
+            yield
+        except OSError as error:
+            raise PermissionDeniedError(f"{self.folder}: {error.strerror}; "
+                                        "name another in SENTINEL_CHAMPION_FOLDER") from error
 
     def _write(self, name: str, content: bytes) -> None:
         unfinished = self.folder / f"{UNFINISHED}{name}-{os.getpid()}"

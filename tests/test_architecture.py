@@ -94,6 +94,7 @@ def test_every_stage_is_seen():
     ("from sentinel import heavy", "image"),
     ("import os\nTOKEN = os.environ['TOKEN']", "environment"),
     ("import os\nTOKEN = os.getenv('TOKEN')", "environment"),
+    ("import os as system\nTOKEN = system.environ['TOKEN']", "environment"),
     ("from os import environ", "environment"),
     ("import os\ndef f(given=os.environ):\n    pass", "environment"),
 ])
@@ -197,8 +198,11 @@ def environment_reads(tree: ast.AST) -> Iterator[ast.expr | ast.stmt]:
             not_read.add(id(node.value))
         if isinstance(node, ast.Dict):
             not_read.update(id(value) for key, value in zip(node.keys, node.values, strict=True) if key is None)
+    modules = {alias.asname or alias.name for node in ast.walk(tree) if isinstance(node, ast.Import)
+               for alias in node.names if alias.name == "os"}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and node.attr in ENVIRONMENT and id(node) not in not_read:
+        if isinstance(node, ast.Attribute) and node.attr in ENVIRONMENT and id(node) not in not_read \
+                and isinstance(node.value, ast.Name) and node.value.id in modules:
             yield node
         if isinstance(node, ast.ImportFrom) and node.module == "os":
             yield from (node for alias in node.names if alias.name in ENVIRONMENT)

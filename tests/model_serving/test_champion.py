@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from ml_training.registry import CHAMPION, Registry
 from model_serving.app import create_app
-from model_serving.champion_copy import MODEL, ChampionFolder
+from model_serving.champion_copy import MODEL, Attempt, ChampionFolder
 from model_serving.refresh import refresh
 from model_serving.scorer import Scorer
 from model_serving.settings import ServingSettings
@@ -58,3 +58,11 @@ def test_an_mlflow_that_hangs_costs_no_more_than_the_budget(settings: ServingSet
     assert "0.5 s" in attempt.text
     assert time.monotonic() - began < 10
     assert attempt == ChampionFolder(tmp_path).last_attempt()
+
+
+def test_the_first_attempt_of_a_new_machine_is_kept_even_when_nothing_was_found(tmp_path: Path) -> None:
+    folder = ChampionFolder(tmp_path / "not" / "there")
+
+    folder.save_attempt(Attempt("2026-01-01T00:00:00+00:00", False, "no champion"))
+
+    assert "no champion" == folder.last_attempt().text
