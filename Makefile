@@ -21,7 +21,9 @@ install: $(BIN)/.installed ## make .venv with everything pinned in requirements.
 run: install ## run the four stages on a simulated history and serve the scorer
 	$(BIN)/sentinel run $(ARGS)
 
-test: install lint ## flake8, then pytest
+# Where there is no Go or no promtool, the tests that need them are skipped and say so.
+test: install lint $(if $(shell command -v go),build/bin/kustomize build/schemas) ## flake8, then pytest
+	@$(MAKE) --no-print-directory build/bin/promtool || echo 'without promtool, the alerts are not tested'
 	$(BIN)/python -m pytest
 
 lint: install
@@ -35,8 +37,9 @@ build/npm: Makefile
 		@octokit/webhooks-examples@7
 	@touch $@
 
-test-contracts: install build/npm ## our queries and parser against what GitHub and Octokit publish (needs npm)
+test-contracts: install build/npm ## our queries and parser against what GitHub and Octokit publish (needs npm), and our own API
 	$(BIN)/python -m pytest tests/sources/test_github_schema.py tests/sources/test_github_recorded.py
+	SENTINEL_CONTRACT_EXAMPLES=60 $(BIN)/python -m pytest tests/model_serving/test_contract.py
 
 test-faults: install ## the seeded faults of fetching, 50 seeds (minutes)
 	SENTINEL_FAULT_SEEDS=50 $(BIN)/python -m pytest tests/sources/test_github_faults.py tests/data_fetch/test_nothing_lost.py
@@ -65,6 +68,7 @@ load-test: install ## Locust against a running scorer, HOST=http://127.0.0.1:808
 lock: ## pin every dependency anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --all-extras \
 		pyproject.toml -o requirements.lock
+	$(MAKE) lock-images
 
 clean: ## remove the environment and all data
 	rm -rf $(VENV) .sentinel

@@ -4,12 +4,15 @@ ARGO_MODULES := github.com/argoproj/argo-rollouts@v1.9.0 github.com/argoproj/arg
 
 .PHONY: render validate mutations
 
-build/bin/kustomize: delivery/manifests.mk
+build/bin/.kustomize-$(strip $(KUSTOMIZE_VERSION)):
 	@command -v go >/dev/null || { echo 'kustomize is built with Go 1.24 or later: install it (https://go.dev/dl)' >&2; exit 2; }
 	GOBIN=$(CURDIR)/build/bin go install sigs.k8s.io/kustomize/kustomize/v5@$(strip $(KUSTOMIZE_VERSION))
 	@touch $@
 
-build/schemas: delivery/manifests.mk delivery/schemas.py | install
+build/bin/kustomize: build/bin/.kustomize-$(strip $(KUSTOMIZE_VERSION))
+	@touch $@
+
+build/schemas: delivery/schemas.py | install
 	$(BIN)/python -m delivery.schemas $@ $(ARGO_MODULES)
 	@touch $@
 
