@@ -3,7 +3,8 @@
     python -m delivery.promote --head <commit> [-- how cosign verifies]
 
 Every reason against the promotion is listed at once. The same check after the merge is
-`python -m delivery.promote --merged main`.
+`python -m delivery.promote --merged main`. A rollback, which gives main the files of an earlier merge again,
+need not come from staging.
 """
 
 import argparse
@@ -40,7 +41,8 @@ def check_merged(repository: Path, main: str, arguments: tuple[str, ...], regist
     """Return what production runs now that `main` was merged; raise NotPromotableError."""
     promoted = git(repository, "merge-base", main, STAGING)
     problems = []
-    if _tree(repository, promoted) != _tree(repository, main):
+    tree = _tree(repository, main)
+    if tree != _tree(repository, promoted) and not _held_before(repository, tree, main, "--skip=1"):
         problems.append(
             f"{main} holds other files than the commit of staging it came from ({promoted[:12]}); was it squashed, or "
             "changed on its own? Merge main into staging, then promote with a merge commit"
@@ -52,8 +54,14 @@ def check_merged(repository: Path, main: str, arguments: tuple[str, ...], regist
     return releases
 
 
+def _held_before(repository: Path, tree: str, main: str, *which: str) -> bool:
+    """Say whether main held these very files at one of its merges: then this is a rollback, tried long ago."""
+    return tree in git(repository, "log", "--first-parent", "--format=%T", *which, main).splitlines()
+
+
 def _branch_problems(repository: Path, head: str) -> Iterator[str]:
-    if not _is_ancestor(repository, head, STAGING):
+    is_rollback = _held_before(repository, _tree(repository, head), MAIN)
+    if not is_rollback and not _is_ancestor(repository, head, STAGING):
         yield (f"{head[:12]} is not on the branch staging; only what ran in staging is promoted: merge it there "
                "first, then open a pull request from staging to main")
 

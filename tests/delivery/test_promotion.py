@@ -131,6 +131,25 @@ def test_second_promotion_needs_no_more_than_the_first(released):
     assert list(released.releases().values()) == check(released)
 
 
+def test_rollback_of_main_to_an_earlier_merge_needs_no_staging(released):
+    merge_to_main(released, "--no-ff", "--message", "Promote")
+    earlier = released.releases("main")
+    released.merge({"data_fetch/change.py": "x = 1\n"})
+    release(released, "data-fetch")
+    released.git("fetch", "--quiet", "origin")
+    merge_to_main(released, "--no-ff", "--message", "Promote again")
+    released.git("fetch", "--quiet", "origin")
+    released.git("checkout", "--quiet", "-B", "back", "origin/main")
+    released.git("revert", "--no-edit", "--mainline", "1", "HEAD")
+
+    assert list(earlier.values()) == check(released, "back")
+    released.git("push", "--quiet", "origin", "back:main")
+    released.git("fetch", "--quiet", "origin")
+    assert list(earlier.values()) == check_merged(released.laptop, "origin/main", VERIFY, registry_of(released))
+    with pytest.raises(NotPromotableError, match="merge main into staging"):
+        check(released)
+
+
 def test_squashed_merge_is_told(released):
     merge_to_main(released, "--squash")
 
