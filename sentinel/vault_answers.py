@@ -14,7 +14,8 @@ from sentinel.vault_settings import VaultSettings, auth_mount, secret_place
 TEMPORARY_STATUSES = frozenset({412, 429, 472, 473, *range(500, 600)})
 # Versions of the Kubernetes auth method answer these with status 500, though asking again changes nothing.
 NOT_CONFIGURED = "could not load backend configuration"
-FINAL_TEXTS = (NOT_CONFIGURED, "audience", "claim", "issuer", "malformed", "compact jws")
+TOKEN_WORDS = ("audience", "claim", "issuer", "subject", "malformed", "compact jws")  # it knows us, and refuses
+FINAL_TEXTS = (NOT_CONFIGURED, *TOKEN_WORDS)
 MOST_CHARACTERS = 200
 BAD_CERTIFICATE = "CERTIFICATE_VERIFY_FAILED"
 
@@ -64,10 +65,11 @@ def login_error(settings: VaultSettings, account: ServiceAccountToken, answer: A
         return PermissionDeniedError(
             f"{cannot}: the token in {settings.vault_token_path} expired at {account.expires_at:%Y-%m-%d %H:%M:%S} UTC "
             f"({answer}); expected a file that kubelet renews; check the projected volume and the machine's clock")
-    if answer.status == 404 or (answer.status in (400, 405) and "role" not in answer.text):
+    is_of_the_token = any(word in answer.text.replace(role, "").lower() for word in TOKEN_WORDS)
+    if answer.status == 404 or (answer.status in (400, 405) and "role" not in answer.text and not is_of_the_token):
         return NotFoundError(f"{cannot}: nothing takes logins at auth/{mount} ({answer}); expected the mount of the "
                              "Kubernetes auth method; correct VAULT_PATH_AUTH or enable it there")
-    if answer.status == 400:
+    if answer.status == 400 and not is_of_the_token:
         return NotFoundError(f"{cannot}: it knows no role {role} at auth/{mount} ({answer}); correct VAULT_ROLE, or "
                              "make the role with `python -m delivery.vault_setup`")
     if NOT_CONFIGURED in answer.text:

@@ -182,6 +182,20 @@ def test_refusal_that_comes_as_an_error_of_the_server_is_not_asked_again(vault, 
     assert (2, [LOGIN]) == (error.exit_code, vault.heard)
 
 
+@pytest.mark.parametrize("text, words", [
+    ("invalid subject", "refused role .*invalid subject.* to system:serviceaccount:sentinel:data-fetch"),
+    ("error validating claims: claim \"role\" does not match", "refused role .*claim"),
+    ("invalid audience (aud) claim", "another audience than the token's, vault"),
+])
+def test_bad_request_about_the_token_is_a_missing_permission(vault, settings, text, words):
+    vault.trouble = lambda n_heard: (400, {"errors": [text]})
+
+    error = failure(settings)
+
+    assert (PermissionDeniedError, 2, [LOGIN]) == (type(error), error.exit_code, vault.heard)
+    assert_matches(words, error)
+
+
 def test_missing_mount_of_logins_is_named(vault, settings):
     vault.trouble = lambda n_heard: (404, {"errors": ["no handler for route \"auth/elsewhere/login\""]})
 
