@@ -1,0 +1,73 @@
+"""Faults run only when they are asked for: `make chaos`. Each test tells what was seen by `record_property`."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.fault_proxy import FaultProxy
+from tests.chaos.processes import MlflowServer
+from tests.data_fetch.killable import KillableMongo
+
+CHAOS = "chaos"
+SEED = int(os.environ.get("SENTINEL_CHAOS_SEED", "0"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line("markers", f"{CHAOS}: kills and cuts real processes; run only by `make chaos`")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the faults out, unless they are asked for."""
+    if CHAOS not in config.option.markexpr:
+        left_out = [item for item in items if item.get_closest_marker(CHAOS)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture
+def seen(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """Return what keeps figures for the table of `make chaos`."""
+    def tell(**figures: object) -> None:
+        for name, figure in figures.items():
+            record_property(name, figure)
+
+    return tell
+
+
+@pytest.fixture
+def proxy() -> Iterator[Callable[[int], FaultProxy]]:
+    """Return what puts a network that fails before a port of this machine."""
+    proxies: list[FaultProxy] = []
+
+    def make(port: int) -> FaultProxy:
+        proxies.append(FaultProxy(port))
+        return proxies[-1]
+
+    yield make
+    for one in proxies:
+        one.close()
+
+
+@pytest.fixture(scope="module")
+def mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KillableMongo]:
+    """Run an embedded server for one module."""
+    server = KillableMongo(tmp_path_factory.mktemp("mongo"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """Run a tracking server for one module."""
+    server = MlflowServer(tmp_path_factory.mktemp("mlflow"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> Path:
+    """Return the folder of an object store of this test."""
+    return tmp_path / "objects"
