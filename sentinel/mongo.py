@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ DUPLICATE_KEY_CODE = 11000  # two writers inserted the same document at once; th
 READ_BATCH = 500
 MAX_RAW_CHARACTERS = 65_536
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.1, 2.0  # between the tries of a write that broke off
+SERVER = re.compile(r"<ServerDescription \('([^']+)', (\d+)\)")  # as the driver writes it
 
 T = TypeVar("T")
 
@@ -277,5 +279,8 @@ def _storable(text: str) -> str:
 
 def _unavailable(action: str, error: Exception) -> UnavailableError:
     seen = str(error).split(",")[0][:200]
-    return UnavailableError(f"could not {action}: MongoDB did not answer in time ({seen}); "
+    # The driver names a server that is silent only at the end of a long text.
+    unnamed = [f"{host}:{port}" for host, port in SERVER.findall(str(error)) if f"{host}:{port}" not in seen]
+    asked = f"; asked: {', '.join(dict.fromkeys(unnamed))}" if unnamed else ""
+    return UnavailableError(f"could not {action}: MongoDB did not answer in time ({seen}{asked}); "
                             "check that the server in MONGODB_URI runs, then run this again")

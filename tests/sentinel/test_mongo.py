@@ -1,5 +1,6 @@
 """The store, on a real server."""
 
+import socket
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -204,6 +205,18 @@ def test_server_that_is_away_is_unavailable_within_the_budget(free_port):
             store.save_page(page(record(1)))
 
     assert time.monotonic() - started < 3
+
+
+def test_silent_server_is_named_and_its_password_is_not():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        settings = MongoSettings(mongodb_uri=f"mongodb://ada:secret@{address}", mongodb_budget_seconds=0.3)
+
+        with pytest.raises(UnavailableError, match=address) as caught:
+            with open_pull_request_store(settings) as store:
+                store.save_page(page(record(1)))
+
+    assert "secret" not in str(caught.value)
 
 
 def test_address_that_is_none_is_a_setting_to_fix():
