@@ -71,3 +71,11 @@ def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
 def objects(tmp_path: Path) -> Path:
     """Return the folder of an object store of this test."""
     return tmp_path / "objects"
+
+
+@pytest.fixture
+def environment(mongo: KillableMongo, mongodb_database: str, objects: Path) -> dict[str, str]:
+    """Return the variables of a stage with a database and a store of its own."""
+    return {"MONGODB_URI": mongo.uri, "SENTINEL_MONGODB_DATABASE": mongodb_database,
+            "SENTINEL_MONGODB_BUDGET_SECONDS": "6", "SENTINEL_OBJECT_STORE_URI": objects.as_uri(),
+            "SENTINEL_PULL_REQUESTS_PER_PARTITION": "100"}

@@ -97,8 +97,10 @@ class MlflowServer:
                    "--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db",
                    "--artifacts-destination", str(self.folder / "artifacts"), "--workers", "1"]
         with (self.folder / "server.log").open("ab") as output:
+            # Its runner of background jobs is not needed, and takes seconds.
             self._process = subprocess.Popen(command, cwd=self.folder, stdout=output, stderr=output,
-                                             start_new_session=True)
+                                             start_new_session=True,
+                                             env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"})
         wait_until(self._answers)
 
     def kill(self) -> None:

@@ -31,12 +31,6 @@ def line(number: int) -> Mapping[str, object]:
             "base": {"ref": "main", "repo": {"full_name": ("octo/harbour", "octo/pier")[number % 2]}}}
 
 
-@pytest.fixture
-def environment(mongo, mongodb_database) -> dict[str, str]:
-    return {"MONGODB_URI": mongo.uri, "SENTINEL_MONGODB_DATABASE": mongodb_database,
-            "SENTINEL_MONGODB_BUDGET_SECONDS": "6"}
-
-
 def fetch(lines: Path, environment: Mapping[str, str]) -> Stage:
     return Stage("data_fetch", environment, lines.parent / "runs", "--source", f"jsonl:{lines}")
 
