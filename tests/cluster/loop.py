@@ -116,7 +116,7 @@ class Loop:
 
     def promote(self, namespace: str) -> None:
         """Let the preview take over, as a person does."""
-        _run(["kubectl", "argo", "rollouts", "promote", "model-serving", "-n", namespace], {}, 60)
+        _run(["kubectl-argo-rollouts", "promote", "model-serving", "-n", namespace], {}, 60)
 
     def active_digests(self, namespace: str) -> set[str]:
         """Return the images of the pods behind the active Service."""
