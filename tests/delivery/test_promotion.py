@@ -1,65 +1,28 @@
 """What may be merged into main: real Git, a registry over HTTP, and a stand-in for cosign."""
 
-import hashlib
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from delivery.image_tree import find_image_tree
 from delivery.promote import NotPromotableError, check_merged, check_promotion, main
-from delivery.publish_digest import publish_release
-from delivery.registry import find_digest
-from delivery.release import look, plan
-from delivery.signature import Claim, read_claims, sign
-from delivery.staging import change_staging
-from delivery.update_base import pin_bases
 from delivery.write_digest import Release
-from sentinel.errors import CorruptFileError, FixNeededError, PermissionDeniedError, UnavailableError
-from tests.delivery.hosted import FOLDERS, ROOT, STAGES, Trial, begin
-from tests.delivery.registry_server import Registry, registry_server
-
-SIGNER = "https://github.com/octo/sentinel/.github/workflows/stage.yml@refs/heads/staging"
-VERIFY = (f"--certificate-identity={SIGNER}",)
-TYPE = "application/vnd.docker.distribution.manifest.v2+json"
+from tests.delivery.hosted import STAGES, Trial
+from tests.delivery.registry_server import Registry
+from tests.delivery.releasing import VERIFY, registry_of, release, use_programs
 
 
 @pytest.fixture(scope="module")
-def registry() -> Iterator[Registry]:
-    """Serve one registry for all tests of this file."""
-    with registry_server() as registry:
-        yield registry
-
-
-@pytest.fixture(scope="module")
-def first(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Trial:
-    """Return a repository with both branches; the tests take copies."""
-    return begin(tmp_path_factory.mktemp("first"), registry)
-
-
-@pytest.fixture(scope="module")
-def first_released(first: Trial, tmp_path_factory: pytest.TempPathFactory) -> tuple[Trial, Registry]:
+def first_released(begun: Trial, tmp_path_factory: pytest.TempPathFactory) -> tuple[Trial, Registry]:
     """Release the four stages once, and keep what the registry holds then."""
-    made = first.copy(tmp_path_factory.mktemp("released"))
+    made = begun.copy(tmp_path_factory.mktemp("released"))
     with pytest.MonkeyPatch.context() as monkeypatch:
         use_programs(made, monkeypatch)
         for stage in STAGES:
             release(made, stage)
     made.git("fetch", "--quiet", "origin")
     return made, replace(made.registry)
-
-
-@pytest.fixture
-def made(first: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trial:
-    """Return a repository of which nothing is released."""
-    made = first.copy(tmp_path)
-    made.registry.restore(Registry())
-    use_programs(made, monkeypatch)
-    return made
 
 
 @pytest.fixture
@@ -70,32 +33,6 @@ def released(first_released: tuple[Trial, Registry], tmp_path: Path, monkeypatch
     copy = made.copy(tmp_path)
     use_programs(copy, monkeypatch)
     return copy
-
-
-def use_programs(made: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let this process find the stand-ins, as a job of stage.yml does."""
-    (made.folder / "machine").mkdir(exist_ok=True)
-    machine = {"TRIAL_MACHINE": str(made.folder / "machine"), "TRIAL_IDENTITY": SIGNER}
-    for name, value in {**made.hosted.environment, **machine}.items():
-        monkeypatch.setenv(name, value)
-
-
-def release(made: Trial, stage: str, signed: bool = True) -> Release:
-    """Put a made-up image into the registry, sign it, and write its digest on staging."""
-    found = find_image_tree(stage, made.laptop, "origin/staging")
-    content = json.dumps({"schemaVersion": 2, "mediaType": TYPE, "of": [stage, found.tree]}).encode()
-    digest = "sha256:" + hashlib.sha256(content).hexdigest()
-    for name in (digest, found.tree):
-        made.registry.manifests[f"sentinel/{stage}", name] = (TYPE, content)
-    if signed:
-        sign(f"{registry_of(made)}/{stage}@{digest}", Claim(stage, found.tree, found.revision), ())
-    given = Release(stage, found.tree, digest)
-    assert "written" == publish_release(made.laptop, given)
-    return given
-
-
-def registry_of(made: Trial) -> str:
-    return made.hosted.environment["REGISTRY"]
 
 
 def check(made: Trial, head: str = "origin/staging") -> list[Release]:
@@ -226,159 +163,3 @@ def test_command_lists_what_production_will_run_or_why_not(released, capsys, mon
     said = capsys.readouterr()
     assert 4 == said.out.count("tried and signed")
     assert 4 == said.err.count("is not signed by our workflow")
-
-
-# Writing on staging.
-
-PUBLISH = "import sys; from delivery.publish_digest import main; sys.exit(main(sys.argv[1:]))"
-
-
-def test_digests_pushed_at_once_by_four_processes_are_all_written(made):
-    given = {stage: Release(stage, find_image_tree(stage, made.laptop).tree, "sha256:" + f"{number}" * 64)
-             for number, stage in enumerate(STAGES, start=1)}
-    processes = [subprocess.Popen((sys.executable, "-c", PUBLISH, stage, one.digest, "--tag", one.tag,
-                                   "--repository", str(made.laptop)), cwd=ROOT, stdout=subprocess.PIPE)
-                 for stage, one in given.items()]
-
-    assert [0] * 4 == [process.wait() for process in processes]
-    assert given == made.releases()
-    for process in processes:
-        process.stdout.close()
-
-
-def test_working_tree_and_branches_stay_as_they_are(made):
-    (made.laptop / "data_fetch/unsaved.py").write_text("half = 1\n")
-    before = [made.git("status", "--porcelain"), made.git("for-each-ref"), made.git("worktree", "list")]
-
-    release(made, "data-fetch")
-
-    after = [made.git("status", "--porcelain"), made.git("for-each-ref"), made.git("worktree", "list")]
-    assert before[0] == after[0] and before[2] == after[2]
-    assert "refs/sentinel" not in after[1]
-
-
-def test_digest_that_is_there_already_makes_no_commit(made):
-    given = release(made, "data-fetch")
-    before = made.git("rev-parse", "staging", at=made.hosted.server)
-
-    assert "already there" == publish_release(made.laptop, given)
-    assert before == made.git("rev-parse", "staging", at=made.hosted.server)
-
-
-def test_digest_of_files_that_staging_no_longer_has_is_not_written(made):
-    late = Release("data-fetch", "1" * 40, "sha256:" + "a" * 64)
-
-    assert publish_release(made.laptop, late).startswith("superseded")
-    assert made.releases()["data-fetch"] is None
-
-
-@pytest.mark.parametrize("says, error, advice", [
-    ("GH006: Protected branch update failed", PermissionDeniedError, "bypass list"),
-    ("the disk is full", PermissionDeniedError, "deploy key"),
-])
-def test_server_that_refuses_is_not_tried_again(made, says, error, advice):
-    hook = made.hosted.server / "hooks/pre-receive"
-    hook.write_text(f'#!/bin/sh\necho x >> "{made.folder}/tries"\necho "{says}" >&2\nexit 1\n')
-    hook.chmod(0o755)
-
-    with pytest.raises(error, match=advice):
-        release(made, "data-fetch")
-    assert "x\n" == (made.folder / "tries").read_text()
-
-
-def test_somebody_always_faster_ends_with_advice(made, monkeypatch):
-    monkeypatch.setattr("delivery.staging.LONGEST_WAIT_SECONDS", 0.0)
-    other = made.folder / "other"
-    made.git("clone", "--quiet", "--branch", "staging", str(made.hosted.server), str(other), at=made.folder)
-
-    def edit(checkout: Path) -> str:
-        made.git("-c", "user.name=x", "-c", "user.email=x", "commit", "--quiet", "--allow-empty", "-m", "x", at=other)
-        made.git("push", "--quiet", "origin", "staging", at=other)
-        (checkout / "Makefile").write_text("mine\n")
-        return "Mine"
-
-    with pytest.raises(UnavailableError, match="12 times somebody else was faster"):
-        change_staging(made.laptop, edit)
-
-
-# The steps between.
-
-
-def test_plan_asks_git_alone(made):
-    tree = find_image_tree("data-fetch", made.laptop).tree
-
-    assert {"tag": tree, "changed": "true"} == plan(made.laptop, "data-fetch")
-    release(made, "data-fetch")
-    made.git("pull", "--quiet", "origin", "staging")
-    assert {"tag": tree, "changed": "false"} == plan(made.laptop, "data-fetch")
-
-
-def test_look_tells_absent_unsigned_and_signed_apart(made):
-    assert "absent" == look(made.laptop, "data-fetch", VERIFY, registry_of(made))["state"]
-    given = release(made, "data-fetch", signed=False)
-    assert {"state": "unsigned", "digest": given.digest} == look(made.laptop, "data-fetch", VERIFY, registry_of(made))
-    release(made, "ml-training")
-    assert "signed" == look(made.laptop, "ml-training", VERIFY, registry_of(made))["state"]
-
-
-def test_signature_of_somebody_else_counts_as_none(made):
-    given = release(made, "data-fetch")
-
-    assert [] == read_claims(f"{registry_of(made)}/data-fetch@{given.digest}", ("--certificate-identity=eve",))
-
-
-def test_registry_that_is_gone_is_not_an_absent_image(made, monkeypatch):
-    with pytest.raises(UnavailableError, match="run the same again"):
-        find_digest("127.0.0.1:9/sentinel/data-fetch:1")
-
-
-@pytest.mark.parametrize("program, call", [
-    ("docker", lambda: find_digest("h/n:t")), ("cosign", lambda: read_claims("i", ())),
-])
-def test_missing_program_is_named(monkeypatch, program, call):
-    monkeypatch.setenv("PATH", "/nowhere")
-
-    with pytest.raises(FixNeededError, match=f"{program} is not installed"):
-        call()
-
-
-# The base image.
-
-
-@pytest.fixture
-def newest(made: Trial, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Stand in for skopeo with one manifest, and return its digest."""
-    programs = made.folder / "programs"
-    programs.mkdir()
-    (programs / "skopeo").write_text("#!/bin/sh\nprintf manifest\n")
-    (programs / "skopeo").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{programs}:{made.hosted.environment['PATH']}")
-    made.merge({f"{folder}/Dockerfile": "# Base.\nARG BASE=python:3.11-slim\nFROM ${BASE}\n"
-                for folder in FOLDERS.values()})
-    return "sha256:" + hashlib.sha256(b"manifest").hexdigest()
-
-
-def test_newer_base_is_pinned_in_all_dockerfiles_and_is_another_tree(made, newest):
-    before = {stage: find_image_tree(stage, made.laptop).tree for stage in STAGES}
-
-    assert change_staging(made.laptop, lambda checkout: str(pin_bases(checkout)) or None)
-    assert not change_staging(made.laptop, lambda checkout: "x" if pin_bases(checkout) else None)
-
-    made.git("fetch", "--quiet", "origin")
-    for stage, folder in FOLDERS.items():
-        assert f"ARG BASE=python:3.11-slim@{newest}\nFROM" in made.git("show", f"origin/staging:{folder}/Dockerfile")
-        assert before[stage] != find_image_tree(stage, made.laptop, "origin/staging").tree
-
-
-def test_dockerfile_without_a_base_to_pin_is_named(made, newest):
-    (made.laptop / "ml_training/Dockerfile").write_text("FROM scratch\n")
-
-    with pytest.raises(CorruptFileError, match="ml_training/Dockerfile"):
-        pin_bases(made.laptop)
-
-
-def test_our_own_dockerfiles_have_a_base_to_pin(made, newest, tmp_path):
-    for folder in FOLDERS.values():
-        (made.laptop / folder / "Dockerfile").write_text((ROOT / folder / "Dockerfile").read_text())
-
-    assert {"python:3.11-slim": newest} == pin_bases(made.laptop)
