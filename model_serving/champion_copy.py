@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +48,12 @@ class ChampionFacts:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The last time that MLflow was asked."""
+    """The last time that MLflow was asked, and the last time that it answered as it should."""
 
     at: str
     is_good: bool
     text: str
+    last_good_at: str | None = None  # filled in by `save_attempt`; files of older scorers do not tell
 
 
 class ChampionFolder:
@@ -123,7 +124,9 @@ class ChampionFolder:
         """Keep what MLflow answered, for `/model` and for the other workers; makes the folder on the first day."""
         with self._told():
             self.folder.mkdir(parents=True, exist_ok=True)
-        self._write(LAST_ATTEMPT, orjson.dumps(asdict(attempt)))
+        before = self.last_attempt()
+        last_good_at = attempt.at if attempt.is_good else before and before.last_good_at
+        self._write(LAST_ATTEMPT, orjson.dumps(asdict(replace(attempt, last_good_at=last_good_at))))
 
     @contextmanager
     def locked(self) -> Iterator[bool]:

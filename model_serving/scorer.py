@@ -1,8 +1,10 @@
 """The champion in memory, with its histories; and the one place where it is swapped for a newer one."""
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from sentinel.verdict import Verdict, make_verdicts
 
 UNKNOWN_REPOSITORY = "This repository is unknown to the model: compared with all repositories together."
 WARM_UP = "This repository's history is still too short to say what is usual here."
+VERSION_TIME = re.compile(r"\d{8}T\d{6}Z(?=-)")
 FILES_UNKNOWN = "The changed files are unknown: send them under `files` for a fuller verdict."
 
 
@@ -37,6 +40,12 @@ class Champion:
     verdicts: VerdictTable | None
     quantiles: NDArray[np.float32]  # (n_repositories, n_features, n_quantiles), for drawing
     nothing_known: RepositoryHistory = field(default_factory=partial(RepositoryHistory, ""))  # of other repositories
+
+    @property
+    def trained_at(self) -> datetime | None:
+        """Return when the model was trained, with which ml_training begins its version; None for others."""
+        stamp = VERSION_TIME.match(self.model.version)
+        return datetime.strptime(stamp[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) if stamp else None
 
     def score(self, pull_requests: Sequence[PullRequest]) -> list[Verdict]:
         """Score each as if it were opened now; no history changes."""

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,7 @@ class Server(BaseApplication):
         self._scorer.load_newer()
         is_first = worker.age == 1
         self._tell_ready(is_first)
+        self._tell_age()
         threading.Thread(target=self._watch, args=(is_first,), daemon=True).start()
         threading.Thread(target=self._load.watch, daemon=True).start()
 
@@ -103,6 +105,7 @@ class Server(BaseApplication):
                     refresh(self._settings)
                 if self._scorer.load_newer() and not was_ready:
                     self._tell_ready(is_first)
+                self._tell_age()
             except Exception as error:  # the watch outlives whatever goes wrong once
                 get_logger().exception("model_serving.watch_failed", error=type(error).__name__)
 
@@ -116,6 +119,12 @@ class Server(BaseApplication):
                               model_version=self._scorer.champion.model.version)
         else:
             get_logger().warning("model_serving.not_ready", address=address, text=self._scorer.why_none())
+
+    def _tell_age(self) -> None:
+        attempt = self._scorer.last_attempt()
+        good_at = attempt.last_good_at if attempt else None
+        self._metrics.tell_age(self._scorer.champion.trained_at if self._scorer.has_champion else None,
+                               datetime.fromisoformat(good_at) if good_at else None)
 
     def _end_worker(self, arbiter: Arbiter, worker: Worker) -> None:
         multiprocess.mark_process_dead(worker.pid, str(self._metrics_folder))  # type: ignore[no-untyped-call]

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
-from model_serving.champion_copy import LAST_ATTEMPT
+from model_serving.champion_copy import LAST_ATTEMPT, Attempt, ChampionFolder
 from model_serving.refresh import COPY_OPTION
 from model_serving.settings import ServingSettings
 from sentinel.settings import environment_of
@@ -64,6 +66,25 @@ def test_slow_clients_do_not_stop_others_and_a_killed_worker_is_replaced(running
         one.close()
     assert 130 == running.stop(signal.SIGINT)
     assert [] == running.left_behind()
+
+
+def test_metrics_of_all_workers_tell_how_old_the_model_is_and_when_mlflow_last_answered(
+        settings: ServingSettings, tmp_path: Path) -> None:
+    folder = ChampionFolder(Path(shutil.copytree(settings.champion_folder, tmp_path / "champion")))
+    now = datetime.now(UTC).replace(microsecond=0)
+    folder.save_attempt(Attempt((now - timedelta(minutes=1)).isoformat(), True, "copied"))
+    folder.save_attempt(Attempt(now.isoformat(), False, "MLflow is down"))
+    scorer = RunningScorer(settings.model_copy(update={
+        "mlflow_tracking_uri": "http://127.0.0.1:9", "champion_folder": folder.folder}), tmp_path)
+    try:
+        with urlopen(scorer.address + "/metrics", timeout=30) as answer:
+            shown = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines())
+    finally:
+        scorer.kill()
+
+    assert datetime(2026, 7, 1, 0, 0, 1, tzinfo=UTC).timestamp() == float(
+        shown["sentinel_serving_model_trained_timestamp_seconds"])
+    assert now.timestamp() - 60 == float(shown["sentinel_serving_last_good_look_timestamp_seconds"])
 
 
 def test_a_request_leaves_one_line_in_the_form_of_all_others(running: RunningScorer) -> None:
