@@ -153,6 +153,7 @@ class Loop:
 
 def open_loop(settings: TrialSettings, folder: Path, stack: ExitStack) -> Loop:
     """Start the far ends and the Git server; `stack` ends them."""
+    _refuse_what_is_left(Kubernetes())
     repositories: list[Any] = list(read_repositories(settings.trial_data, settings.trial_pull_requests))
     repositories = repositories or list(make_simulated_github(GITHUB_TOKEN).repositories.values())
     host = settings.trial_address
@@ -163,6 +164,17 @@ def open_loop(settings: TrialSettings, folder: Path, stack: ExitStack) -> Loop:
     _make_bucket(settings)
     return Loop(settings, Kubernetes(), GitServer(folder, ROOT), Report(ROOT / settings.trial_report), addresses,
                 tuple(one.name for one in repositories), _last_pull_request(repositories))
+
+
+def _refuse_what_is_left(kubernetes: Kubernetes) -> None:
+    """Fail where an earlier trial left something: Argo CD would wait for ever for a namespace that is going away."""
+    left = [name for name in NAMESPACES.values()
+            if kubernetes.run("get", "namespace", name, "--ignore-not-found").strip()]
+    if left:
+        raise AssertionError(
+            f"the trial cluster has the namespaces {left}, from an earlier trial; first remove it: kubectl delete "
+            f"applications,appprojects -n argocd -l app.kubernetes.io/part-of=sentinel && kubectl delete namespace "
+            + " ".join(left))
 
 
 def _make_bucket(settings: TrialSettings) -> None:
