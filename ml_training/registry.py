@@ -169,6 +169,8 @@ class Registry:
             kind = FixNeededError if error.get_http_status_code() in (400, 401, 403) else UnavailableError
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 kind = NotFoundError
+            if error.error_code == "RESOURCE_ALREADY_EXISTS":
+                kind = UnavailableError  # another training made it a moment ago; the next run finds it
             raise kind(f"MLflow at {self.uri}: could not {doing} ({error.error_code}); "
                        "check that it runs and has room, then run this again") from error
         except (OSError, ConnectionError) as error:
