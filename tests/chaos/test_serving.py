@@ -85,6 +85,10 @@ class Client:
     def ask_until(self, done: Callable[[], bool]) -> None:
         while not done():
             self.ask()
+        self.close()
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 @contextmanager
@@ -109,6 +113,7 @@ def measure(address: str, n_requests: int = 400) -> Client:
     client = Client(address)
     for _ in range(n_requests):
         client.ask()
+    client.close()
     return client
 
 
@@ -222,10 +227,8 @@ def test_truncated_model_is_never_ready_until_it_is_whole(run_scorer, settings, 
     running = run_scorer(mlflow_tracking_uri=uri, model_name="truncated", champion_folder=tmp_path / "empty",
                          refresh_seconds=2)
     address = str(running.wait_for("model_serving.not_ready")["address"])
-    client = Client(address)
-    for _ in range(20):
-        client.ask()
-    register(direct, content)
+    client = measure(address, 20)
+    register(direct.model_copy(update={"champion_folder": tmp_path / "whole" / "champion"}), content)
     running.wait_for("model_serving.ready")
 
     seen(predictions_of_the_truncated=client.statuses[200], answers=dict(client.statuses), then="ready")

@@ -15,6 +15,7 @@ from ml_training.verdict_table import judged_features_run
 from sentinel.object_store import FolderStore
 from sentinel.settings import MlflowSettings
 from tests.chaos.conftest import SEED
+from tests.chaos.fault_proxy import FaultProxy
 from tests.chaos.processes import MlflowServer, Stage, kill_within
 from tests.ml_training.small_features import make_rows, publish_features
 
@@ -110,7 +111,7 @@ def test_mlflow_gone_while_training_logs_leaves_the_old_champion(trouble, train,
     stage = train(MLFLOW_TRACKING_URI=f"http://127.0.0.1:{network.port}")
     stage.wait_for("ml_training.model_fitted")
     {"refuses": network.refuse, "silent": lambda: setattr(network, "is_silent", True),
-     "cut": lambda: setattr(network, "next_cut", lambda: (None, 40))}[trouble]()
+     "cut": lambda: cut_answers(network)}[trouble]()
 
     ended = stage.wait()
     [between] = champions(environment, store)
@@ -120,6 +121,13 @@ def test_mlflow_gone_while_training_logs_leaves_the_old_champion(trouble, train,
     seen(exit=[ended.exit_code, again.exit_code], seconds=round(ended.seconds, 1))
     assert (75, old) == (ended.exit_code, between), ended.output[-3000:]
     assert (0, NEW) == (again.exit_code, champion.tags["features_run_id"])
+
+
+def cut_answers(network: FaultProxy) -> None:
+    """Break what is open, and every later answer after a few bytes."""
+    network.next_cut = lambda: (None, 40)
+    network.refuse()
+    network.accept()
 
 
 def test_mlflow_that_is_away_at_the_start_is_told_within_a_minute(train, store, free_port, seen):
