@@ -63,12 +63,14 @@ class Stage:
         self.process.wait()
 
 
-def kill_within(stage: Stage, seconds: float) -> None:
-    """Kill a stage that many seconds after its start."""
+def kill_after(stage: Stage, seconds: float) -> bool:
+    """Kill a stage after so many seconds; return False where it had ended before."""
     try:
         stage.process.wait(seconds)
     except subprocess.TimeoutExpired:
         stage.kill()
+        return True
+    return False
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> float:

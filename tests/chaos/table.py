@@ -79,7 +79,8 @@ def _seen(fault: Fault, outcomes: dict[str, Outcome]) -> str:
         return "not run"
     n_cases, n_failed = sum(one.n_cases for one in found), sum(one.n_failed for one in found)
     n_skipped = sum(one.n_skipped for one in found)
-    verdict = f"**{n_failed} of {n_cases} failed**" if n_failed else f"as expected ({n_cases} cases)"
+    of = f" ({n_cases} cases)" if n_cases > 1 else ""
+    verdict = f"**{n_failed} of {n_cases} failed**" if n_failed else f"as expected{of}"
     if n_skipped:
         verdict = f"{n_skipped} of {n_cases} skipped" + (f", {verdict}" if n_failed else "")
     return "; ".join([verdict, *(figures for one in found for figures in one.figures)])

@@ -17,7 +17,7 @@ from sentinel.provenance import Provenance, find_latest_run
 from sentinel.settings import MongoSettings
 from sentinel.sources.page import Page
 from tests.chaos.conftest import SEED
-from tests.chaos.processes import Stage, kill_within
+from tests.chaos.processes import Stage, kill_after
 from tests.spark_preprocess.conftest import made_up
 
 pytestmark = pytest.mark.chaos
@@ -68,17 +68,18 @@ def test_preprocessing_killed_at_seeded_points_shows_old_or_new(preprocess, stor
     clean = preprocess().wait()
     old, _ = read(objects)
     store_numbers(range(N_STORED + 1, N_STORED + 51))
-    torn = 0
+    torn = kills = 0
     for place in range(N_KILLS):
-        kill_within(preprocess(), random.Random(SEED + place).uniform(0.2, 0.95) * clean.seconds)
+        kills += kill_after(preprocess(), random.Random(SEED + place).uniform(0.2, 0.95) * clean.seconds)
         shown, rows = read(objects)
         torn += lost_and_duplicates(rows, N_STORED + (50 if shown.run_id != old.run_id else 0)) != (0, 0)
 
     again = preprocess().wait()
 
     lost, duplicates = lost_and_duplicates(read(objects)[1], N_STORED + 50)
-    seen(kills=N_KILLS, torn_reads=torn, lost=lost, duplicates=duplicates, markers=markers(objects),
+    seen(kills=kills, torn_reads=torn, lost=lost, duplicates=duplicates, markers=markers(objects),
          exit=again.exit_code, seconds=round(again.seconds, 1), clean_seconds=round(clean.seconds, 1))
+    assert kills, "every run had ended before it was killed"
     assert (0, 0, 0, 0, 2) == (again.exit_code, torn, lost, duplicates, markers(objects)), again.output[-2000:]
 
 

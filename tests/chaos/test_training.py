@@ -16,7 +16,7 @@ from sentinel.object_store import FolderStore
 from sentinel.settings import MlflowSettings
 from tests.chaos.conftest import SEED
 from tests.chaos.fault_proxy import FaultProxy
-from tests.chaos.processes import MlflowServer, Stage, kill_within
+from tests.chaos.processes import MlflowServer, Stage, kill_after
 from tests.ml_training.small_features import make_rows, publish_features
 
 pytestmark = pytest.mark.chaos
@@ -70,19 +70,23 @@ def test_training_killed_at_seeded_points_keeps_one_champion_that_loads(train, e
     publish_features(store, make_rows(160), run_id=OLD)
     clean = train().wait()
     publish_features(store, make_rows(200), run_id=NEW)
-    moments = [random.Random(SEED + place).uniform(0.3, 1) * clean.seconds for place in range(N_KILLS)]
-    shown = []
-    for moment in moments:
-        kill_within(train(), moment)
+    kills, shown = 0, []
+    for place in range(N_KILLS):
+        stage, moment = train(), random.Random(SEED + place).random()
+        if place % 2:  # while it registers
+            stage.wait_for("ml_training.model_fitted")
+            kills += kill_after(stage, 1.5 * moment)
+        else:
+            kills += kill_after(stage, moment * clean.seconds)
         shown.append([model.tags["features_run_id"] for model in champions(environment, store)])
 
     again, idle = train().wait(), train().wait()
 
     [champion] = champions(environment, store)
-    seen(kills=N_KILLS, champions_between=sorted({len(one) for one in shown}), exit=again.exit_code,
+    seen(kills=kills, champions_between=sorted({len(one) for one in shown}), exit=again.exit_code,
          seconds=round(again.seconds, 1), clean_seconds=round(clean.seconds, 1),
          versions_of_the_new_features=n_versions(environment, NEW))
-    assert all(one in ([OLD], [NEW]) for one in shown)
+    assert kills and all(one in ([OLD], [NEW]) for one in shown)
     assert (0, NEW) == (again.exit_code, champion.tags["features_run_id"]), again.output[-2000:]
     assert (0, False) == (idle.exit_code, idle.last["trained"])
 
