@@ -9,7 +9,8 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from delivery.image_tree import ImageTree
-from delivery.sbom import describe_image, list_licences, main, read_packages
+from delivery.licences import list_licences
+from delivery.sbom import describe_image, main, read_packages
 from sentinel.errors import FixNeededError
 from tests.delivery.tried_images import IMAGES, pinned
 
@@ -54,6 +55,19 @@ def test_image_that_is_not_there_is_told(tmp_path, monkeypatch, capsys):
 
     assert FixNeededError.exit_code == main(["data-fetch", "--folder", str(tmp_path / "lists")])
     assert "Unable to find image; build it first: make images" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("licence, code", [("MIT", 0), ("AGPL-3.0-only", FixNeededError.exit_code)])
+def test_licence_that_was_not_accepted_ends_with_2_after_all_is_listed(tmp_path, monkeypatch, capsys, licence, code):
+    component = {"name": "a", "version": "1", "purl": "pkg:pypi/a@1", "licenses": [{"expression": licence}]}
+    found = {"components": [component], "metadata": {}}
+    (tmp_path / "docker").write_text(f"#!/bin/sh\ncase \"$*\" in *status) ;; *) echo '{json.dumps(found)}' ;; esac\n")
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+
+    assert code == main(["data-fetch", "--folder", str(tmp_path / "lists")])
+    assert {"data-fetch.cdx.json", "licences.md"} == {path.name for path in (tmp_path / "lists").iterdir()}
+    assert bool(code) == ("a 1: AGPL-3.0-only" in capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("stage", IMAGES)
