@@ -1,6 +1,7 @@
 """What every workflow promises, read from the files; zizmor, actionlint and shellcheck look for the rest."""
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,41 @@ def test_every_step_is_a_make_target_that_is_there(path):
 
     assert not [command for command in commands if not COMMANDS.fullmatch(command)]
     assert {command.removeprefix("make ").removeprefix("--silent ").split()[0] for command in commands} <= known
+
+
+@pytest.mark.parametrize("stage", FOLDERS)
+def test_every_target_of_a_stage_works_on_that_stage_alone(stage):
+    targets = {step["run"].removeprefix("make ").removeprefix("--silent ").split()[0]
+               for step in steps(ROOT / ".github/workflows/stage.yml") if 'STAGE="$STAGE"' in step.get("run", "")}
+    others = {name for one, folder in FOLDERS.items() if one != stage for name in (one, folder)}
+    does = {target: dry_run(target, stage) for target in targets - {"load-test-image"}}  # that one is the scorer's
+
+    assert {"image", "test-image", "image-sbom", "push-image", "sign-image", "publish-digest"} <= set(does)
+    assert not [target for target, said in does.items() if stage not in said and FOLDERS[stage] not in said]
+    assert not [target for target, said in does.items() if any(re.search(rf"\b{one}\b", said) for one in others)]
+
+
+def test_bill_of_materials_that_is_attested_is_the_one_that_is_written():
+    [attested] = [step["with"]["sbom-path"] for step in steps(ROOT / ".github/workflows/stage.yml")
+                  if "sbom-path" in step.get("with", {})]
+    [folder] = re.findall(r"delivery.sbom data-fetch .*--folder (\S+)", dry_run("image-sbom", "data-fetch"))
+
+    assert f"{folder}/${{{{ inputs.stage }}}}.cdx.json" == attested  # the name is tested in test_images_sbom.py
+
+
+def test_only_the_scorer_has_a_load_test():
+    asked = {stage: jobs(ROOT / f".github/workflows/{stage}.yml")["stage"]["with"].get("load-test", False)
+             for stage in FOLDERS}
+
+    assert ["model-serving"] == [stage for stage, is_asked in asked.items() if is_asked]
+    assert "names model-serving " in dry_run("load-test-image", "model-serving")
+
+
+def dry_run(target: str, stage: str) -> str:
+    """Return the commands of a target, without those that make what it needs."""
+    done = subprocess.run(["make", "--dry-run", "--no-print-directory", target, f"STAGE={stage}", "TAG=t", "DIGEST=d"],
+                          cwd=ROOT, capture_output=True, text=True, check=True)
+    return "\n".join(line for line in done.stdout.splitlines() if "install" not in line)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
