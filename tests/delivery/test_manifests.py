@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from delivery.policies import broken_rules
-from delivery.policies_seen import Seen
+from delivery.policies_seen import Seen, quantity
 from delivery.render import (
     ENVIRONMENTS, KUSTOMIZE, Rendering, as_core_kinds, build, pod_templates, render, render_application,
 )
@@ -90,6 +90,15 @@ def test_values_of_the_environment_reach_the_pods():
                  for environment, rendering in renderings().items()}
 
     assert {name: f"https://vault.{name}.example.com:8200" for name in ENVIRONMENTS} == addresses
+
+
+def test_training_has_room_on_the_disk_for_the_features_that_it_reads():
+    """They lie in a file without a name under /tmp, which in memory would count against the pod's limit."""
+    [pod] = pod_templates(find(renderings()["staging"], "CronJob", "ml-training"))
+    [folder] = [one["emptyDir"] for one in pod["spec"]["volumes"] if one["name"] == "tmp"]
+
+    assert "" == folder.get("medium", "")
+    assert quantity(folder["sizeLimit"]) >= 2 * 2**30
 
 
 def test_changed_setting_is_another_version_of_the_scorer(checkout):
