@@ -27,7 +27,7 @@ class Report:
             seen.append(f"FAILED: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
             raise
         finally:
-            self._rows.append((name, time.monotonic() - started, "; ".join(seen)))
+            self._rows.append((name, time.monotonic() - started, " ".join("; ".join(seen).replace("|", "/").split())))
             self._write()
 
     def _write(self) -> None:
