@@ -75,9 +75,9 @@ def test_training_killed_at_seeded_points_keeps_one_champion_that_loads(train, e
         stage, moment = train(), random.Random(SEED + place).random()
         if place % 2:  # while it registers
             stage.wait_for("ml_training.model_fitted")
-            kills += kill_after(stage, 1.5 * moment)
+            kills += kill_after(stage, moment)
         else:
-            kills += kill_after(stage, moment * clean.seconds)
+            kills += kill_after(stage, (0.1 + 0.5 * moment) * clean.seconds)
         shown.append([model.tags["features_run_id"] for model in champions(environment, store)])
 
     again, idle = train().wait(), train().wait()
