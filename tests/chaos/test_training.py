@@ -168,8 +168,9 @@ def test_truncated_model_in_mlflow_is_refused_by_the_next_training(train, enviro
 
     ended = train().wait()
     file.write_bytes(whole)
+    between = champions(environment, store)
     again = train().wait()
 
     seen(exit=[ended.exit_code, again.exit_code])
     assert 65 == ended.exit_code and "sha256" in str(ended.last["text"]), ended.output[-2000:]
-    assert 0 == again.exit_code
+    assert ([champion], 0) == (between, again.exit_code)
