@@ -46,8 +46,10 @@ def test_values_are_those_of_every_feature_and_floats(files: tuple[ChangedFile, 
     assert {float} == set(map(type, values))
 
 
-@pytest.mark.parametrize("files", [(ChangedFile("package.json", patch=PATCH), ChangedFile("a", patch="+ftp://1.2.3.4/")),
-                                   (ChangedFile("README.md", patch=PATCH), ChangedFile("logo.png"))])
+@pytest.mark.parametrize("files", [
+    (ChangedFile("package.json", patch=PATCH), ChangedFile("a", patch="+ftp://1.2.3.4/")),
+    (ChangedFile("README.md", patch=PATCH), ChangedFile("logo.png")),
+])
 def test_names_read_alone_are_those_of_the_content(files: tuple[ChangedFile, ...]) -> None:
     paths = [path_facts(file.path) for file in files]
     content = read_content(files, paths)
