@@ -1,4 +1,4 @@
-"""What the tests of several folders need: a real server that speaks MongoDB's protocol."""
+"""What the tests of several folders need: a server that speaks MongoDB's protocol, and tests that wait to be asked."""
 
 import socket
 import subprocess
@@ -14,6 +14,26 @@ import structlog
 # As the runner starts it: the server logs every command at the level info.
 START = "import logging, sys; logging.disable(logging.INFO); from nx_27017 import main; sys.exit(main())"
 START_SECONDS, STOP_SECONDS = 30.0, 10.0
+RUN_ONLY_BY_NAME = {  # markers of what takes minutes, or needs more than a checkout
+    "chaos": "kills and cuts real processes; `make chaos`",
+    "cluster": "needs a trial cluster; `make cluster-test`",
+    "long_spark": "further runs of Spark, and clusters; `make test-spark`",
+    "long_workflows": "the workflows run step by step; `make test-workflows`",
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the markers known."""
+    for marker, meaning in RUN_ONLY_BY_NAME.items():
+        config.addinivalue_line("markers", f"{marker}: {meaning}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what `-m` does not name."""
+    asleep = [marker for marker in RUN_ONLY_BY_NAME if marker not in config.option.markexpr]
+    left_out = [item for item in items if any(item.get_closest_marker(marker) for marker in asleep)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(autouse=True)

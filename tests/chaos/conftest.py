@@ -10,21 +10,7 @@ from tests.chaos.fault_proxy import FaultProxy
 from tests.chaos.processes import MlflowServer
 from tests.data_fetch.killable import KillableMongo
 
-CHAOS = "chaos"
 SEED = int(os.environ.get("SENTINEL_CHAOS_SEED", "0"))
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
-    config.addinivalue_line("markers", f"{CHAOS}: kills and cuts real processes; run only by `make chaos`")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the faults out, unless they are asked for."""
-    if CHAOS not in config.option.markexpr:
-        left_out = [item for item in items if item.get_closest_marker(CHAOS)]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture

@@ -22,22 +22,8 @@ from sentinel.pull_request import ChangedFile, Outcome, PullRequest, PullRequest
 from sentinel.settings import MongoSettings
 from sentinel.sources.page import Page
 
-LONG = "long_spark"
 SIZES = {"octo/harbour": 240, "octo/pier": 60, "anna/quay": 3}
 RUN_SECONDS = 120
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
-    config.addinivalue_line("markers", f"{LONG}: further runs of Spark, and clusters; run only by `-m {LONG}`")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long tests out, unless they are asked for."""
-    if LONG not in config.option.markexpr:
-        left_out = [item for item in items if item.get_closest_marker(LONG)]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
 
 
 def made_up(repository: str, number: int) -> PullRequestRecord:
