@@ -10,7 +10,8 @@ from pathlib import Path
 from delivery.image_tree import FOLDERS, ImageTree
 from sentinel.errors import FixNeededError, UnavailableError
 
-ABSENT = "no such image"
+ABSENT = ("no such image",)
+BUILD_SECONDS, TRANSFER_SECONDS = 3_600.0, 900.0  # of the largest image, on a slow line
 SHOWN_LINES = 20
 
 
@@ -26,7 +27,7 @@ class Image:
 
 def find_image(name: str) -> Image | None:
     """Return the image if this machine has it."""
-    answer = _docker("image", "inspect", name, absent_is_fine=True)
+    answer = run_docker("image", "inspect", name, absent=ABSENT)
     if answer is None:
         return None
     [facts] = json.loads(answer)
@@ -46,30 +47,36 @@ def build_image(repository: Path, source: ImageTree, name: str, network: str, ar
         subprocess.run(archive, stdout=context, check=True)
         context.seek(0)
         dockerfile = f"{FOLDERS[source.stage]}/Dockerfile"
-        _docker("build", "--quiet", "--network", network, "--file", dockerfile, "--tag", name, *given, "-",
-                context=context.fileno())
+        run_docker("build", "--quiet", "--network", network, "--file", dockerfile, "--tag", name, *given, "-",
+                   context=context.fileno(), seconds=BUILD_SECONDS)
 
 
 def push_image(name: str) -> str:
     """Push an image and return the digest that the registry gave it."""
-    _docker("push", "--quiet", name)
+    run_docker("push", "--quiet", name)
     image = find_image(name)
     if image is None or not image.digest:
         raise UnavailableError(f"pushed {name}, but Docker names no digest of it; push it again")
     return image.digest
 
 
-def _docker(*arguments: str, context: int | None = None, absent_is_fine: bool = False) -> str | None:
-    """Run the client; None stands for an image that is not there, errors carry Docker's last words."""
+def run_docker(*arguments: str, context: int | None = None, absent: tuple[str, ...] = (),
+               seconds: float = TRANSFER_SECONDS) -> str | None:
+    """Run the client and return what it wrote; None where it says one of the words `absent` of an image.
+
+    Raises FixNeededError where there is no client, and UnavailableError with Docker's last words.
+    """
     try:
         done = subprocess.run(["docker", *arguments], stdin=subprocess.DEVNULL if context is None else context,
-                              capture_output=True, text=True)
+                              capture_output=True, text=True, timeout=seconds)
     except FileNotFoundError:
         raise FixNeededError("the program docker is not installed; install it, or build elsewhere") from None
+    except subprocess.TimeoutExpired:
+        raise UnavailableError(f"docker {arguments[0]} did not end within {seconds:.0f} s") from None
     if done.returncode == 0:
         return done.stdout
     words = done.stderr.strip() or done.stdout.strip()
-    if absent_is_fine and ABSENT in words.lower():
+    if any(phrase in words.lower() for phrase in absent):
         return None
     shown = "\n".join(words.splitlines()[-SHOWN_LINES:])
     raise UnavailableError(f"docker {arguments[0]} failed with {done.returncode}:\n{shown}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from sentinel.errors import FixNeededError
 
 ROOT = Path(__file__).parents[1]
+REGISTRY = "registry.digitalocean.com/sentinel"  # as the manifests name the images
 FOLDERS = {  # of each image, in the order of the data
     "data-fetch": "data_fetch", "spark-preprocess": "spark_preprocess", "ml-training": "ml_training",
     "model-serving": "model_serving",

@@ -16,10 +16,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from delivery.docker import Image, build_image, find_image, push_image
-from delivery.image_tree import FOLDERS, ROOT, ImageTree, find_image_tree, has_changes
+from delivery.image_tree import FOLDERS, REGISTRY, ROOT, ImageTree, find_image_tree, has_changes
 from sentinel.errors import SentinelError
 
-REGISTRY = "registry.digitalocean.com/sentinel"
 MEGABYTE = 1_000_000
 PIP_VARIABLES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL")  # handed on to the builder's stage, never to an image
 

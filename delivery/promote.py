@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from delivery.image_tree import FOLDERS, find_image_tree, git
-from delivery.registry import REGISTRY, find_digest
+from delivery.image_tree import FOLDERS, REGISTRY, find_image_tree, git
+from delivery.registry import find_digest
 from delivery.signature import Claim, read_claims
 from delivery.write_digest import KUSTOMIZATIONS, Release, read_release
 from sentinel.errors import FixNeededError, SentinelError

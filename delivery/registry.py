@@ -1,15 +1,12 @@
 """Look into the registry and push to it, and say what to do when it refuses."""
 
 import json
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from delivery.docker import push_image
+from delivery.docker import push_image, run_docker
 from sentinel.errors import FixNeededError, NotFoundError, PermissionDeniedError, UnavailableError
 
-REGISTRY = "registry.digitalocean.com/sentinel"
-TIMEOUT_SECONDS = 900  # a pull of the largest image on a slow line
 LOOPBACK = ("127.0.0.1", "localhost")  # spoken to without TLS
 ABSENT = ("no such manifest", "manifest unknown", "name unknown", "not found")
 # What registries say when there is no room; DigitalOcean's begins with "denied: " too, so it is looked for first.
@@ -21,7 +18,7 @@ def find_digest(image: str) -> str | None:
     """Return the digest of `registry/name:tag` or `registry/name@digest`, None when the registry has no such image."""
     insecure = ("--insecure",) if image.partition(":")[0] in LOOPBACK else ()
     with _advice(f"cannot look for {image}"):
-        answer = _docker("manifest", "inspect", "--verbose", *insecure, image)
+        answer = run_docker("manifest", "inspect", "--verbose", *insecure, image, absent=ABSENT)
     if answer is None:
         return None
     found = json.loads(answer)
@@ -39,25 +36,9 @@ def push(image: str) -> str:
 def pull(image: str, name: str) -> None:
     """Bring `registry/name@digest` to this machine and call it `name`."""
     with _advice(f"cannot pull {image}"):
-        if _docker("pull", "--quiet", image) is None:
+        if run_docker("pull", "--quiet", image, absent=ABSENT) is None:
             raise NotFoundError(f"the registry has no {image}; run the workflow again, it builds the image anew")
-    _docker("tag", image, name)
-
-
-def _docker(*arguments: str) -> str | None:
-    """Run Docker's client; None stands for an image that is not there."""
-    try:
-        done = subprocess.run(("docker", *arguments), capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
-    except FileNotFoundError as error:
-        raise FixNeededError("the program docker is not installed; install it") from error
-    except subprocess.TimeoutExpired as error:
-        raise UnavailableError(f"docker {arguments[0]} did not end within {TIMEOUT_SECONDS} s") from error
-    said = done.stderr.strip()
-    if done.returncode != 0 and any(words in said.lower() for words in ABSENT):
-        return None
-    if done.returncode != 0:
-        raise UnavailableError(said)
-    return done.stdout
+    run_docker("tag", image, name)
 
 
 @contextmanager

@@ -14,8 +14,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from delivery.image_tree import FOLDERS, find_image_tree
-from delivery.registry import REGISTRY, find_digest, pull, push
+from delivery.image_tree import FOLDERS, REGISTRY, find_image_tree
+from delivery.registry import find_digest, pull, push
 from delivery.signature import Claim, read_claims, sign
 from delivery.write_digest import DIGEST, read_release
 from sentinel.errors import FixNeededError, SentinelError

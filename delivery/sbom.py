@@ -15,8 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from delivery.image_tree import FOLDERS, ROOT, ImageTree, find_image_tree
-from delivery.images import REGISTRY
+from delivery.image_tree import FOLDERS, REGISTRY, ROOT, ImageTree, find_image_tree
 from delivery.licences import check_licences, list_licences
 from sentinel.errors import FixNeededError, SentinelError, UnavailableError
 

@@ -17,9 +17,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
+from delivery.image_tree import REGISTRY
 from sentinel.errors import CorruptFileError, FixNeededError, NotFoundError, SentinelError
 
-REGISTRY = "registry.digitalocean.com/sentinel"
 BATCH = "argo-apps/base/batch/kustomization.yaml"
 SERVING = "argo-apps/base/serving/kustomization.yaml"
 KUSTOMIZATIONS = {"data-fetch": BATCH, "spark-preprocess": BATCH, "ml-training": BATCH, "model-serving": SERVING}

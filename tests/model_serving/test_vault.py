@@ -57,7 +57,9 @@ def test_refused_logins_and_rotated_secrets_fail_no_request(vault: VaultDouble, 
 
     assert [401, *[200] * 6] == statuses
     assert {} == vault.tokens
-    shown = running.log.read_text() + "".join(processes(running.process.pid))
+    of_processes = "".join(processes(running.process.pid))
+    shown = running.log.read_text() + of_processes
+    assert "VAULT_ADDR" in of_processes  # else there was nothing to look through
     assert not [secret for secret in (CANARY, ROTATED, *vault.logins, *vault.revoked) if secret in shown]
 
 
