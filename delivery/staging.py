@@ -1,10 +1,12 @@
 """Commit on the branch of staging and push, though others push at the same time.
 
 The working tree is left alone: the commit is made in a folder of its own, on what the remote has now.
+Processes that share a clone wait for one another, since git's worktrees do not bear two that come and go at once.
 A refused push is not rebased but made anew on the newer commit, so two edits of one file never conflict.
 """
 
 import contextlib
+import fcntl
 import random
 import tempfile
 import time
@@ -31,7 +33,7 @@ def change_staging(repository: Path, edit: Callable[[Path], str | None], remote:
     `edit` returns the message of the commit, or None when nothing is to be changed; it is called anew for each try.
     """
     for attempt in range(TRIES):
-        with _checkout(repository, remote) as checkout:
+        with _alone_in(repository), _checkout(repository, remote) as checkout:
             message = edit(checkout)
             if message is None:
                 return False
@@ -46,12 +48,21 @@ def change_staging(repository: Path, edit: Callable[[Path], str | None], remote:
 
 
 @contextlib.contextmanager
+def _alone_in(repository: Path) -> Iterator[None]:
+    """Hold the clone's lock, which the system gives back even when this process is killed."""
+    with Path(repository, git(repository, "rev-parse", "--git-common-dir"), "sentinel.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
 def _checkout(repository: Path, remote: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         checkout = Path(folder, "checkout")
-        # Only this process knows the name; two that fetch into one name would be in each other's way.
+        # Nobody else knows the name, and an empty map leaves refs/remotes alone: a person may be fetching just now.
         fetched = f"refs/sentinel/{checkout.parent.name}"
-        git(repository, "fetch", "--quiet", "--no-write-fetch-head", remote, f"+refs/heads/{BRANCH}:{fetched}")
+        git(repository, "fetch", "--quiet", "--no-write-fetch-head", "--no-tags", "--refmap=", remote,
+            f"+refs/heads/{BRANCH}:{fetched}")
         try:
             git(repository, "worktree", "add", "--quiet", "--detach", str(checkout), fetched)
             yield checkout
