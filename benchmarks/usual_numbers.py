@@ -40,7 +40,7 @@ def reached_in(folder: Path) -> dict[str, list[int]]:
         events = (event for record in read_records(path) for event in events_of(record))
         for event in sorted(events, key=lambda event: event.sort_key):
             history.observe(event)
-        for feature, row in zip(SURPRISES, history.tails.rows[ALL], strict=True):
+        for feature, row in zip(SURPRISES, history.tails.by_level()[ALL], strict=True):
             if row[0]:
                 shares.setdefault(feature.name, []).append([weight / row[0] for weight in row[1:]])
     return {name: [round(10_000 * sum(column) / len(column)) for column in zip(*rows, strict=True)]

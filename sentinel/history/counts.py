@@ -1,8 +1,11 @@
 """Counts that fade and keep to a bound, and the tails of quantities over the recent past."""
 
 import math
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from sentinel.errors import CorruptFileError
 
@@ -10,6 +13,8 @@ FADED_EXPONENT_LIMIT = 1_000.0  # a double reaches 2**1023; times until 2100 sta
 SECONDS_PER_DAY = 86_400.0
 ALL, LEVELS = "all", ("newcomer", "occasional", "regular", "bot")
 LEVEL_PRIOR, USUAL_PRIOR = 20.0, 20.0  # changes
+N_BINS = 48
+REACHED = np.tri(N_BINS + 1, N_BINS, -1)  # row n has n ones, then zeros
 
 
 class FadingCounts:
@@ -38,6 +43,15 @@ class FadingCounts:
         if len(weights) > self.most_keys:
             self._drop_smallest()
 
+    def add_each(self, keys: Iterable[str], weight: float) -> None:
+        """Add `weight` to the count of every key, one after the other."""
+        weights = self.weights
+        get, most = weights.get, self.most_keys
+        for key in keys:
+            weights[key] = get(key, 0.0) + weight
+            if len(weights) > most:
+                self._drop_smallest()
+
     def _drop_smallest(self) -> None:
         keys = sorted(self.weights, key=lambda key: (self.weights[key], key))
         for key in keys[:max(1, len(keys) // 4)]:
@@ -51,20 +65,28 @@ class FadingCounts:
 class Tails:
     """How often quantities were reached, by level of experience, over about the last 1,400 changes.
 
-    One row per surprise feature and level; `row[b]` is the weight of the values that reached bin b. A change halves
-    in weight after HALF_LIFE later ones.
+    N_BINS numbers per surprise feature and level, one feature after the other: bin b holds the weight of the values
+    that reached it. A change halves in weight after HALF_LIFE later ones. They are read one by one, at which an array
+    is fast, and added to all at once, at which numpy is.
     """
 
-    N_BINS = 48
+    N_BINS = N_BINS
     HALF_LIFE = 1_000.0  # changes
-    __slots__ = ("rows", "unit", "_scales", "_usual")
+    __slots__ = ("unit", "_weights", "_scales", "_usual", "_firsts")
 
     def __init__(self, highest: Sequence[float], usual: Sequence[Sequence[float]]) -> None:
         """Begin empty, for quantities from 0 to `highest`; `usual` is the share reaching each bin elsewhere."""
-        self.rows = {level: [[0.0] * self.N_BINS for _ in highest] for level in (ALL, *LEVELS)}
+        n_bins = self.N_BINS
         self.unit = 1.0
-        self._scales = [(self.N_BINS - 1) / most for most in highest]
+        self._weights = {level: array("d", bytes(8 * n_bins * len(highest))) for level in (ALL, *LEVELS)}
+        self._scales = [(n_bins - 1) / most for most in highest]
         self._usual = usual
+        self._firsts = range(0, n_bins * len(highest), n_bins)
+
+    def by_level(self) -> dict[str, list[list[float]]]:
+        """Return the weights of every level, a row of N_BINS for every feature."""
+        return {level: [weights[first:first + self.N_BINS].tolist() for first in self._firsts]
+                for level, weights in self._weights.items()}
 
     def surprises(self, level: str, quantities: Sequence[float], most: float) -> dict[int, float]:
         """Return minus the logarithm of the share that reached a quantity among changes of this level, by its place.
@@ -76,48 +98,47 @@ class Tails:
         """
         unit, last, log = self.unit, self.N_BINS - 1, math.log
         usual_weight, prior = USUAL_PRIOR * unit, LEVEL_PRIOR * unit
-        of_level, of_all, of_others, scales = self.rows[level], self.rows[ALL], self._usual, self._scales
+        own, everyone, of_others, scales, firsts = (
+            self._weights[level], self._weights[ALL], self._usual, self._scales, self._firsts)
         surprises: dict[int, float] = {}
         for place in [place for place, quantity in enumerate(quantities) if quantity > 0.0]:
-            own, everyone = of_level[place], of_all[place]
-            b = int(quantities[place] * scales[place]) + 1
-            b = b if b < last else last
-            wide = (everyone[b] + usual_weight * of_others[place][b] + unit) / (everyone[0] + usual_weight + unit)
-            nats = -log((own[b] + prior * wide) / (own[0] + prior))
+            first, b = firsts[place], int(quantities[place] * scales[place]) + 1
+            if b > last:
+                b = last
+            wide = ((everyone[first + b] + usual_weight * of_others[place][b] + unit)
+                    / (everyone[first] + usual_weight + unit))
+            nats = -log((own[first + b] + prior * wide) / (own[first] + prior))
             surprises[place] = nats if nats < most else most
         return surprises
 
     def add(self, level: str, quantities: Sequence[float]) -> None:
         """Count the quantities of one change; older ones fade, absent ones do not count."""
         self.unit *= 2.0 ** (1.0 / self.HALF_LIFE)
-        unit = self.unit
-        last = self.N_BINS - 1
-        rows = zip(quantities, self._scales, self.rows[level], self.rows[ALL], strict=True)
-        for quantity, scale, own, everyone in rows:
-            if quantity > 0.0:
-                end = int(quantity * scale) + 2
-                end = end if end <= last else last + 1
-                own[:end] = [weight + unit for weight in own[:end]]
-                everyone[:end] = [weight + unit for weight in everyone[:end]]
-            elif quantity == quantity:
-                own[0] += unit
-                everyone[0] += unit
-        if unit > 2.0 ** 400:
+        n_reached = [
+            int(quantity * scale) + 2 if quantity > 0.0 else 1 if quantity == quantity else 0
+            for quantity, scale in zip(quantities, self._scales, strict=True)
+        ]
+        reached = REACHED.take(n_reached, axis=0, mode="clip")
+        reached *= self.unit
+        for name in (level, ALL):
+            np.frombuffer(self._weights[name]).reshape(reached.shape)[:] += reached
+        if self.unit > 2.0 ** 400:
             self._rescale()
 
     def _rescale(self) -> None:
-        for rows in self.rows.values():
-            rows[:] = [[weight / self.unit for weight in row] for row in rows]
+        for weights in self._weights.values():
+            np.frombuffer(weights)[:] /= self.unit
         self.unit = 1.0
 
     def restore(self, unit: Any, rows: Any) -> None:
-        """Take stored weights; raises CorruptFileError where they cannot have been stored by `rows`."""
+        """Take stored weights; raises CorruptFileError where they cannot have been stored by `by_level`."""
         if set(rows) != {ALL, *LEVELS} or any(len(own) != len(self._scales) for own in rows.values()):
             raise CorruptFileError("history: its tails are of other features than these; run spark_preprocess again")
         if any(len(row) != self.N_BINS for own in rows.values() for row in own):
             raise CorruptFileError(f"history: a tail has not {self.N_BINS} bins")
         self.unit = max(1.0, checked_number(unit))
-        self.rows = {level: [[checked_number(weight) for weight in row] for row in own] for level, own in rows.items()}
+        self._weights = {level: array("d", [checked_number(weight) for row in own for weight in row])
+                         for level, own in rows.items()}
 
 
 def checked_number(value: Any) -> float:

@@ -24,13 +24,10 @@ def learn_opened(memory: Memory, facts: Facts, situation: Situation) -> None:
     """Take in that a pull request was opened: who, when, and its words; its places count once it landed."""
     _learn_author(memory, _author_of(memory, facts.author), facts)
     unit = memory.moments.unit(facts.at)
-    for key in ("h", f"h{facts.hour}", f"w{facts.weekday}"):
-        memory.moments.add(key, unit)
-    for word in sorted(facts.title_words)[:MOST_TITLE_WORDS]:
-        memory.title_words.add(word, unit)
+    memory.moments.add_each(("h", f"h{facts.hour}", f"w{facts.weekday}"), unit)
+    memory.title_words.add_each(sorted(facts.title_words)[:MOST_TITLE_WORDS], unit)
     if facts.content is not None:
-        for word in sorted(facts.content.words)[:MOST_CODE_WORDS]:
-            memory.code_words.add(word, unit)
+        memory.code_words.add_each(sorted(facts.content.words)[:MOST_CODE_WORDS], unit)
     memory.last_at = facts.at
     if facts.files:
         times_undone = int(situation.undone > 0)
@@ -63,31 +60,24 @@ def land(memory: Memory, places: Places, at: float) -> None:
     author.experience += 2.0 ** (at / (AUTHOR_HALF_LIFE_DAYS * SECONDS_PER_DAY))
     memory.look_alikes.setdefault(skeleton_of(places.author), places.author)
     unit = memory.landed.unit(at)
-    memory.landed.add("all", unit)
-    memory.landed.add(places.level, unit)
-    for path in places.paths:
-        memory.paths.add(path, unit)
-        memory.company.add(path, unit * places.log_files)
-    for extension in places.extensions:
-        memory.extensions.add(extension, unit)
-    for pair in pairs_of(places.extensions):
-        memory.pairs.add(pair, unit)
-    for directory in places.added_to:
-        memory.added_to.add(directory, unit)
-    for name in places.names:
-        memory.names.add(name, unit)
+    memory.landed.add_each(("all", places.level), unit)
+    memory.paths.add_each(places.paths, unit)
+    memory.company.add_each(places.paths, unit * places.log_files)
+    memory.extensions.add_each(places.extensions, unit)
+    memory.pairs.add_each(pairs_of(places.extensions), unit)
+    memory.added_to.add_each(places.added_to, unit)
+    memory.names.add_each(places.names, unit)
     _land_by_whom(memory, places, unit)
 
 
 def _land_by_whom(memory: Memory, places: Places, unit: float) -> None:
     author_key, level_key = places.author + "\0", places.level + "\0"
-    memory.by_author.add(author_key, unit)
     directories = [f"d{directory}" for directory in places.directories]
-    for counts, keys in ((memory.directories, directories), (memory.traits, places.traits)):
-        for key in keys:
-            counts.add(key, unit)
-            memory.by_author.add(author_key + key, unit)
-            memory.by_level.add(level_key + key, unit)
+    memory.directories.add_each(directories, unit)
+    memory.traits.add_each(places.traits, unit)
+    keys = [*directories, *places.traits]
+    memory.by_author.add_each([author_key, *[author_key + key for key in keys]], unit)
+    memory.by_level.add_each([level_key + key for key in keys], unit)
 
 
 def _places(memory: Memory, facts: Facts) -> Places:

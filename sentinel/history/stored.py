@@ -28,7 +28,7 @@ def to_bytes(history: "RepositoryHistory") -> bytes:
     memory = history.memory
     content = {
         "repository": history.repository, "n_opened": history.n_opened, "n_outcomes": history.n_outcomes,
-        "tails_unit": history.tails.unit, "tails": history.tails.rows,
+        "tails_unit": history.tails.unit, "tails": history.tails.by_level(),
         "counts": {name: counts.weights for name, counts in memory.counts().items()},
         "authors": {login: list(asdict(author).values()) for login, author in memory.authors.items()},
         "look_alikes": memory.look_alikes,
