@@ -78,6 +78,7 @@ WEAKENED = Hinted(
         r"|\bnosec\b|ssl_verifypeer\b|persist-credentials:\s*true|allow_unsecure_commands|ignore-scripts[= ]false"
         r"|\bverify_ssl\s*[=:]\s*false"))
 ENCODED = re.compile(r"[\"'`]([A-Za-z0-9+/_-]{40,}={0,2})[\"'`]|((?:\\x[0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}){16,})")
+SHORTEST_ENCODED = 40  # characters, its quotes not counted
 HASH_LIKE = re.compile(r"^(?:sha\d+-|h1:)|^[0-9a-f]{40}$|^[0-9a-f]{64}$|^[0-9a-f]{96}$|^[0-9a-f]{128}$")
 HIDDEN_CHARACTER = re.compile("[\u200b\u200c\u2060\u2066-\u2069\u202a-\u202e\u00ad\ufff9-\ufffb\U000e0000-\U000e007f]")
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{3,39}")
@@ -205,8 +206,8 @@ def _hosts(text: str) -> set[str]:
 
 def _longest_encoded(text: str) -> float:
     """Return the greatest length of an encoded string, times its entropy over that of base64."""
-    longest = 0.0
-    for quoted, escaped in ENCODED.findall(text):
+    longest, long_words = 0.0, [word for word in text.split() if len(word) > SHORTEST_ENCODED]  # it holds no space
+    for quoted, escaped in ENCODED.findall("\n".join(long_words)) if long_words else ():
         if escaped:
             longest = max(longest, len(escaped) / 4)
         elif not HASH_LIKE.search(quoted) and any(c.isdigit() for c in quoted) and not quoted.islower():

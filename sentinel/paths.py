@@ -3,11 +3,12 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 PathKind = Literal["code", "test", "docs", "config", "data", "binary"]
 
-REMEMBERED_PATHS = 16_384
+REMEMBERED_PATHS, REMEMBERED_FOLDERS = 16_384, 2_048
+MOST_READ = 2_048  # characters of a text whose words are looked at
 WORD = re.compile(r"[A-Z]?[^\W\d_A-Z]{2,}|[A-Z]{3,}")
 ASCII_WORD = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{3,}")  # finds the same in half the time
 DOCS = frozenset({"md", "rst", "txt", "adoc", "markdown", "mdx", "html", "tex", "org", "pod", "po"})
@@ -59,27 +60,64 @@ class PathFacts:
     is_generated: bool
     is_hostile: bool  # holds what a shell or a reader's eye takes otherwise
     words: frozenset[str]
+    is_noteworthy: bool  # sensitive, generated, hostile or binary: most paths are none of it, and need no second look
+
+
+class FolderFacts(NamedTuple):
+    """What a folder says of all that lies in it."""
+
+    is_ci: bool
+    is_policy: bool
+    is_generated: bool
+    is_test: bool
+    is_docs: bool
+    is_hostile: bool
+    words: frozenset[str]
 
 
 @lru_cache(maxsize=REMEMBERED_PATHS)
 def path_facts(path: str) -> PathFacts:
-    """Return what `path` says."""
-    directory, _, name = path.rpartition("/")
-    lowered, name = path.lower(), name.lower()
+    """Return what `path` says.
+
+    No pattern reaches over a slash, so that the folder, which many paths share, and the name are looked at apart.
+    """
+    directory, slash, name = path.rpartition("/")
+    folder, name = folder_facts(directory) if slash else ROOT, name.lower()
     stem, dot, extension = name.rpartition(".")
     extension = extension[:16] if dot and stem else name[:32]
+    tail = slash + name  # what is anchored at the root must not be found in a name below it
+    kind, sensitive = _kind_of(folder, tail, extension), _sensitive_place(folder, tail, name)
+    is_generated = folder.is_generated or GENERATED.search(tail) is not None
+    is_hostile = folder.is_hostile or is_hostile_name(name)
     return PathFacts(
         directory=directory, top=directory.split("/", 1)[0] or ".", name=name, extension=extension,
-        kind=_kind_of(lowered, extension), sensitive=_sensitive_place(lowered, name),
-        is_generated=GENERATED.search(lowered) is not None,
-        is_hostile=is_hostile_name(path), words=words_of(path),
+        kind=kind, sensitive=sensitive, is_generated=is_generated, is_hostile=is_hostile,
+        words=folder.words | words_in(path[len(directory):]) if len(path) <= MOST_READ else words_in(path),
+        is_noteworthy=sensitive is not None or is_generated or is_hostile or kind == "binary",
+    )
+
+
+@lru_cache(maxsize=REMEMBERED_FOLDERS)
+def folder_facts(directory: str) -> FolderFacts:
+    """Return what a folder says, by its path without the slash at the end."""
+    lowered = directory.lower() + "/"
+    return FolderFacts(
+        is_ci=CI.search(lowered) is not None, is_policy=POLICY.search(lowered) is not None,
+        is_generated=GENERATED.search(lowered) is not None, is_test=TEST.search(lowered) is not None,
+        is_docs=DOCS_PLACE.search(lowered) is not None, is_hostile=is_hostile_name(directory),
+        words=words_in(directory),
     )
 
 
 @lru_cache(maxsize=REMEMBERED_PATHS)
 def words_of(text: str) -> frozenset[str]:
     """Return the words of three letters and more, camelCase split, lower case."""
-    return frozenset(map(str.lower, (ASCII_WORD if text.isascii() else WORD).findall(text[:2_048])))
+    return words_in(text)
+
+
+def words_in(text: str) -> frozenset[str]:
+    """Return what `words_of` does, without remembering it."""
+    return frozenset(map(str.lower, (ASCII_WORD if text.isascii() else WORD).findall(text[:MOST_READ])))
 
 
 def is_hostile_name(name: str) -> bool:
@@ -87,23 +125,26 @@ def is_hostile_name(name: str) -> bool:
     return SHELL_NAME.search(name) is not None or not name.isascii() and HIDDEN_CHARACTER.search(name) is not None
 
 
-def _kind_of(path: str, extension: str) -> PathKind:
-    if TEST.search(path):
+def _kind_of(folder: FolderFacts, tail: str, extension: str) -> PathKind:
+    if folder.is_test or TEST.search(tail):
         return "test"
     if extension in BINARY:
         return "binary"
     if extension in DATA:
         return "data"
-    if DOCS_PLACE.search(path) or extension in DOCS:
+    if folder.is_docs or extension in DOCS or DOCS_PLACE.search(tail):
         return "docs"
     return "config" if extension in CONFIG else "code"
 
 
-def _sensitive_place(path: str, name: str) -> str | None:
-    if CI.search(path):
+def _sensitive_place(folder: FolderFacts, tail: str, name: str) -> str | None:
+    if folder.is_ci or CI.search(tail):
         return "ci"
     if name in LOCK_OF_MANIFEST or name in MANIFESTS:
         return "dependency"
-    if BUILD.search(path):
+    if BUILD.search(tail):
         return "build"
-    return "policy" if POLICY.search(path) else None
+    return "policy" if folder.is_policy or POLICY.search(tail) else None
+
+
+ROOT = FolderFacts(False, False, False, False, False, False, frozenset())

@@ -6,7 +6,7 @@ from sentinel.features.feature import flag_feature, size_feature, surprise
 
 PLACE = (
     surprise("place_surprise", "place", "touches a directory that seldom changes", "Gonzalez et al. 2021",
-             lambda s: s.directory.here, 12),
+             lambda s: s.directory, 12),
     surprise("path_surprise", "place", "touches files that seldom change", "Gonzalez et al. 2021",
              lambda s: s.path, 12),
     surprise("type_surprise", "what", "touches a type of file that seldom changes", "Goyal et al. 2018",
@@ -26,14 +26,14 @@ AUTHOR = (
     size_feature("log_unfamiliar_files", "place", "touches {} in places that this author has never touched", "file",
                  "Gonzalez et al. 2021", lambda s: math.log1p(s.unfamiliar_files)),
     surprise("place_for_author_surprise", "place", "touches a directory unusual for this author",
-             "Gonzalez et al. 2021", lambda s: s.directory.for_author, 12),
+             "Gonzalez et al. 2021", lambda s: s.directory_for_author, 12),
     surprise("place_for_level_surprise", "place", "touches a directory unusual for authors of this experience",
-             "replay baselines", lambda s: s.directory.for_level, 12),
+             "replay baselines", lambda s: s.directory_for_level, 12),
     surprise("mix_for_author_surprise", "what", "mixes kinds of files in a way unusual for this author",
-             "replay baselines", lambda s: s.mix.for_author, 10),
+             "replay baselines", lambda s: s.mix_for_author, 10),
     surprise("mix_for_level_surprise", "what",
              "mixes kinds of files in a way unusual for authors of this experience", "replay baselines",
-             lambda s: s.mix.for_level, 10),
+             lambda s: s.mix_for_level, 10),
 )
 RHYTHM = (
     surprise("silence_surprise", "silence", "ends a silence that is long for this author", "xygeni commit_anomalous",
@@ -52,9 +52,9 @@ RHYTHM = (
 )
 TEXT = (
     surprise("title_shape_surprise", "text", "has a title of a form unusual for this author", "replay baselines",
-             lambda s: s.title.for_author, 10),
+             lambda s: s.title_for_author, 10),
     surprise("title_word_surprise", "text", "has unusual words in its title", "replay baselines",
              lambda s: s.title_words, 10),
     surprise("branch_surprise", "text", "comes from a branch named unlike those of this author", "Ultralytics incident",
-             lambda s: s.branch.for_author, 10),
+             lambda s: s.branch_for_author, 10),
 )

@@ -2,14 +2,17 @@
 
 import math
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from operator import add
 from zlib import crc32
 
-from sentinel.content import Content, read_content, read_names
+from sentinel.content import NO_NAMES, Content, read_content, read_names
 from sentinel.paths import HIDDEN_CHARACTER, LOCK_OF_MANIFEST, PathFacts, is_hostile_name, path_facts, words_of
 from sentinel.pull_request import ChangedFile, PullRequest
 
 MOST_FILES = 300  # what lies beyond says nothing new about the places; sizes count all files
+WRITTEN = ("added", "modified")  # statuses
 EFFECTIVE_KINDS = frozenset({"code", "config", "binary"})
 SPECIAL_MODES = frozenset({"160000", "120000"})  # a submodule, a symbolic link
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,13 +28,17 @@ BRANCH_FORM = re.compile(r"[A-Za-z]+")
 
 
 class Facts:
-    """What one pull request says by itself; times in seconds since 1970."""
+    """What one pull request says by itself; times in seconds since 1970.
+
+    The columns of the files (`file_paths`, `additions`, …) are read apart, and only paths that are noteworthy are
+    looked at one by one: most changes have none.
+    """
 
     __slots__ = (  # some fifty reads a vector: without a dictionary behind them they cost half
-        "pull_request", "at", "hour", "weekday", "author", "is_bot", "files", "paths", "log_churn", "log_files",
-        "directories", "extensions", "kinds", "added_to", "path_words", "lines", "effective_lines", "generated_lines",
-        "hostile_names", "binary_files", "mode_changes", "removed_tests", "sensitive", "mix", "title_shape",
-        "title_words", "branch_form", "_content", "_is_content_read", "_tried_again",
+        "pull_request", "at", "hour", "weekday", "author", "is_bot", "files", "file_paths", "additions", "deletions",
+        "paths", "log_churn", "log_files", "directories", "extensions", "added_to", "lines", "n_lines",
+        "generated_lines", "hostile_names", "binary_files", "mode_changes", "removed_tests", "sensitive", "mix",
+        "title_shape", "title_words", "branch_form", "_has_patch", "_content", "_is_content_read", "_tried_again",
     )
 
     def __init__(self, pull_request: PullRequest) -> None:
@@ -40,24 +47,14 @@ class Facts:
         self.pull_request = pull_request
         self.at = opened_at.timestamp()
         self.hour, self.weekday = opened_at.hour, opened_at.weekday()
-        self.author = (pull_request.author or "").lower()[:256]
-        self.is_bot = pull_request.author_kind == "Bot" or self.author.endswith("[bot]")
-        self.files: tuple[ChangedFile, ...] = (pull_request.files or ())[:MOST_FILES]
-        self.paths: list[PathFacts] = [path_facts(file.path) for file in self.files]
+        self.author = author = (pull_request.author or "").lower()[:256]
+        self.is_bot = pull_request.author_kind == "Bot" or author.endswith("[bot]")
         self.log_churn = math.log1p(pull_request.additions + pull_request.deletions)
         self.log_files = math.log(pull_request.changed_files or 1)
-        self.directories = {path.directory for path in self.paths}
-        self.extensions = {path.extension for path in self.paths}
-        self.kinds: set[str] = {path.kind for path in self.paths}
-        self.path_words: frozenset[str] = frozenset().union(*[path.words for path in self.paths])
         self.added_to: set[str] = set()
-        self.lines: list[int] = []
-        self.effective_lines = self.generated_lines = self.hostile_names = 0
-        self.binary_files = self.mode_changes = self.removed_tests = 0
+        self.generated_lines = self.hostile_names = self.binary_files = self.mode_changes = self.removed_tests = 0
         self.sensitive: dict[str, int] = {}
-        for file, path in zip(self.files, self.paths, strict=True):
-            self._count(file, path)
-        self.mix = "+".join([*sorted(self.kinds), *sorted(self.sensitive)])
+        self._read_files((pull_request.files or ())[:MOST_FILES])
         self.title_shape = title_shape(pull_request.title)
         self.title_words = words_of(pull_request.title)
         self.branch_form = branch_form(pull_request.head_ref)
@@ -65,30 +62,51 @@ class Facts:
         self._is_content_read = False
         self._tried_again: int | None = None
 
-    def _count(self, file: ChangedFile, path: PathFacts) -> None:
-        lines = file.additions + file.deletions
-        self.lines.append(lines)
+    def _read_files(self, files: tuple[ChangedFile, ...]) -> None:
+        self.files = files
+        columns = zip(*files) if files else ((),) * len(ChangedFile._fields)
+        self.file_paths, statuses, self.additions, self.deletions, _, binary, modes, modes_before, patches, _ = columns
+        self.paths = paths = list(map(path_facts, self.file_paths))
+        self.lines = list(map(add, self.additions, self.deletions))
+        self.n_lines = sum(self.lines)
+        self.directories = {path.directory for path in paths}
+        self.extensions = {path.extension for path in paths}
+        kinds: set[str] = {path.kind for path in paths}
+        for place in [place for place, path in enumerate(paths) if path.is_noteworthy]:
+            self._note(paths[place], statuses[place], self.lines[place])
+        if True in binary:
+            self.binary_files += sum([is_binary and path.kind != "binary" and status in WRITTEN
+                                      for is_binary, path, status in zip(binary, paths, statuses)])
+        if "added" in statuses:
+            self.added_to = {path.directory for path, status in zip(paths, statuses) if status == "added"}
+        if "removed" in statuses:
+            self.removed_tests = sum([status == "removed" and path.kind == "test"
+                                      for path, status in zip(paths, statuses)])
+        if any(modes):
+            self.mode_changes = sum([mode is not None and (mode in SPECIAL_MODES or before not in (None, mode))
+                                     for mode, before in zip(modes, modes_before)])
+        self._has_patch = patches.count(None) < len(patches)
+        self.mix = "+".join([*sorted(kinds), *sorted(self.sensitive)])
+
+    def _note(self, path: PathFacts, status: str, lines: int) -> None:
         if path.sensitive is not None:
             self.sensitive[path.sensitive] = self.sensitive.get(path.sensitive, 0) + 1
-        if path.kind in EFFECTIVE_KINDS:
-            self.effective_lines += lines + 1
         if path.is_generated:
             self.generated_lines += lines
         if path.is_hostile:
             self.hostile_names += 1
-        if file.status == "added":
-            self.added_to.add(path.directory)
-        elif file.status == "removed" and path.kind == "test":
-            self.removed_tests += 1
-        if (file.is_binary or path.kind == "binary") and file.status in ("added", "modified"):
+        if path.kind == "binary" and status in WRITTEN:
             self.binary_files += 1
-        if file.mode is not None and (file.mode in SPECIAL_MODES or file.previous_mode not in (None, file.mode)):
-            self.mode_changes += 1
+
+    @property
+    def effective_lines(self) -> int:
+        """Return the lines of code, configuration and binary files, and one more for each of these."""
+        return sum([lines + 1 for path, lines in zip(self.paths, self.lines) if path.kind in EFFECTIVE_KINDS])
 
     @property
     def content(self) -> Content | None:
         """Return what the added lines show, read at the first call; None where no patch is known."""
-        if not self._is_content_read:
+        if self._has_patch and not self._is_content_read:
             self._content, self._is_content_read = read_content(self.files, self.paths), True
         return self._content
 
@@ -96,25 +114,25 @@ class Facts:
     def names(self) -> tuple[frozenset[str], frozenset[str]]:
         """Return the hosts and dependencies of the added lines, without reading the rest where nobody asked for it."""
         if self._content is None:
-            return read_names(self.files, self.paths)
+            return read_names(self.files, self.paths) if self._has_patch else NO_NAMES
         return self._content.hosts, self._content.dependencies
 
     @property
     def tried_again(self) -> int:
         """Return a hash of the author and the touched paths."""
         if self._tried_again is None:
-            self._tried_again = _hash([self.author, *sorted([file.path for file in self.files])])
+            self._tried_again = _hash([self.author, *sorted(self.file_paths)])
         return self._tried_again
 
     @property
     def shape(self) -> int:
         """Return a hash of the paths, each with its added and removed lines."""
-        return _hash(sorted([f"{file.path}+{file.additions}-{file.deletions}" for file in self.files]))
+        return _shape(self.file_paths, self.additions, self.deletions)
 
     @property
     def undone_shape(self) -> int:
         """Return the `shape` of a change that undoes this one."""
-        return _hash(sorted([f"{file.path}+{file.deletions}-{file.additions}" for file in self.files]))
+        return _shape(self.file_paths, self.deletions, self.additions)
 
 
 def title_shape(title: str) -> str:
@@ -135,11 +153,10 @@ def branch_form(branch: str | None) -> str | None:
 
 def line_entropy(facts: Facts) -> float:
     """Return how evenly the lines are spread over the files, 0 to 1 (Kamei et al. 2013, normalised Shannon)."""
-    total = sum(facts.lines)
+    total, log = facts.n_lines, math.log
     if len(facts.lines) < 2 or not total:
         return 0.0
-    shares = [n / total for n in facts.lines if n]
-    return -sum([share * math.log(share) for share in shares]) / math.log(len(facts.lines))
+    return -sum([(share := n / total) * log(share) for n in facts.lines if n]) / log(len(facts.lines))
 
 
 def locks_without_manifest(facts: Facts) -> int:
@@ -162,3 +179,7 @@ def hostile_text(facts: Facts) -> int:
 
 def _hash(parts: list[str]) -> int:
     return crc32("\0".join(parts).encode(errors="replace"))
+
+
+def _shape(paths: Iterable[str], added: Iterable[int], removed: Iterable[int]) -> int:
+    return _hash(sorted([f"{path}+{n_added}-{n_removed}" for path, n_added, n_removed in zip(paths, added, removed)]))

@@ -18,18 +18,23 @@ def _of_files(read: Callable[[Facts], float]) -> Callable[[Situation], float]:
 
 
 def _count_sensitive(place: str) -> Callable[[Situation], float]:
-    return _of_files(lambda facts: facts.sensitive.get(place, 0))
+    def compute(situation: Situation) -> float:
+        facts = situation.facts
+        if not facts.sensitive:
+            return 0.0 if facts.files else NAN
+        return float(facts.sensitive.get(place, 0))
+    return compute
 
 
 def _broken_promise(facts: Facts) -> float:
     if facts.title_words.isdisjoint(PROMISES_OF_TEXT):
         return 0.0
-    return facts.effective_lines / (sum(facts.lines) + len(facts.lines)) * facts.log_churn
+    return facts.effective_lines / (facts.n_lines + len(facts.lines)) * facts.log_churn
 
 
 def _small_beside_generated(facts: Facts) -> float:
     """Return how many times larger the machine-made part is than the rest, on the logarithmic scale."""
-    share = facts.generated_lines / max(1, sum(facts.lines)) if facts.generated_lines else 0.0
+    share = facts.generated_lines / max(1, facts.n_lines) if facts.generated_lines else 0.0
     return math.log(1.0 / max(1.0 - share, 1e-4)) if 0.5 < share < 1.0 else 0.0
 
 
@@ -68,10 +73,10 @@ SENSITIVE = (
                   _of_files(lambda facts: facts.removed_tests)),
     surprise("sensitive_for_author_surprise", "what",
              "touches a kind of sensitive file unusual for this author (CI, build, dependencies, policy)",
-             "Gonzalez et al. 2021", lambda s: s.sensitive.for_author, 10),
+             "Gonzalez et al. 2021", lambda s: s.sensitive_for_author, 10),
     surprise("sensitive_for_level_surprise", "what",
              "touches a kind of sensitive file unusual for authors of this experience (CI, build, dependencies, "
-             "policy)", "Gonzalez et al. 2021", lambda s: s.sensitive.for_level, 10),
+             "policy)", "Gonzalez et al. 2021", lambda s: s.sensitive_for_level, 10),
 )
 HIDING = (
     count_feature("hostile_text", "hiding", "carries {} in title, branch or file names",

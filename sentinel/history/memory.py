@@ -28,7 +28,7 @@ class Author:
     lately: list[float] = field(default_factory=list)  # times of the last 8 changes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, like the next: that is dearer to make
 class RecentChange:
     """What is remembered of one recent change, to see it undone or tried again; the numbers are hashes."""
 
@@ -38,7 +38,7 @@ class RecentChange:
     times_undone: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Places:
     """What a change counts under once it landed."""
 
@@ -111,10 +111,10 @@ def level_of(experience: float, is_bot: bool) -> str:
 def places_of(facts: Facts, level: str) -> Places:
     """Return what one change counts under, bounded by MOST_OF_ONE_CHANGE."""
     most, (hosts, dependencies) = MOST_OF_ONE_CHANGE, facts.names
-    names = (*(f"h{host}" for host in hosts), *(f"d{name}" for name in dependencies))
+    names = [*[f"h{host}" for host in hosts], *[f"d{name}" for name in dependencies]]
     return Places(
         at=facts.at, author=facts.author[:MOST_NAME_CHARACTERS], level=level,
-        directories=_few(facts.directories, most), paths=_few({file.path for file in facts.files}, 4 * most),
+        directories=_few(facts.directories, most), paths=_few(set(facts.file_paths), 4 * most),
         extensions=_few(facts.extensions, most), added_to=_few(facts.added_to, most),
         traits=traits_of(facts), names=_few(names, 2 * most), log_files=facts.log_files,
     )
@@ -122,10 +122,14 @@ def places_of(facts: Facts, level: str) -> Places:
 
 def traits_of(facts: Facts) -> tuple[str, ...]:
     """Return the traits of a change: mix of kinds, sensitive places, title and branch form."""
-    branch = () if facts.branch_form is None else (f"b{facts.branch_form}",)
-    return (*(f"s{place}" for place in sorted(facts.sensitive)),
-            *((f"m{facts.mix}",) if facts.mix else ()), f"t{facts.title_shape}", *branch)
+    traits = [f"s{place}" for place in sorted(facts.sensitive)]
+    if facts.mix:
+        traits.append(f"m{facts.mix}")
+    traits.append(f"t{facts.title_shape}")
+    if facts.branch_form is not None:
+        traits.append(f"b{facts.branch_form}")
+    return tuple(traits)
 
 
-def _few(names: "set[str] | tuple[str, ...]", most: int) -> tuple[str, ...]:
-    return tuple(name[:MOST_NAME_CHARACTERS] for name in sorted(names)[:most])
+def _few(names: "set[str] | list[str]", most: int) -> tuple[str, ...]:
+    return tuple([name[:MOST_NAME_CHARACTERS] for name in sorted(names)[:most]]) if names else ()

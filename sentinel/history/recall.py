@@ -2,12 +2,13 @@
 
 import math
 
+from sentinel.content import Content
 from sentinel.features.facts import Facts
-from sentinel.features.situation import Rarity, Situation
+from sentinel.features.situation import AddedNames, Situation
 from sentinel.history.counts import SECONDS_PER_DAY
 from sentinel.history.memory import AUTHOR_HALF_LIFE_DAYS, Author, Memory, level_of
 from sentinel.history.names import look_alikes_of, skeleton_of
-from sentinel.history.places import NOTHING, UNKNOWN, PlaceShares, pairs_of
+from sentinel.history.places import PlaceShares, pairs_of
 
 NAN = math.nan
 NOBODY = Author()
@@ -17,8 +18,8 @@ USUAL_GAP_DAYS = 7.0  # before any gap is known in the repository
 UNDONE_DAYS = 60.0
 LEAST_WORDS = 4.0
 HOURS_AROUND = [(f"h{(hour - 1) % 24}", f"h{hour}", f"h{(hour + 1) % 24}") for hour in range(24)]
-NO_CONTENT = dict.fromkeys(
-    ("new_hosts", "new_piped_hosts", "new_dependencies", "look_alike_dependencies", "new_words"), NAN)
+WEEKDAYS = [f"w{weekday}" for weekday in range(7)]
+LOG_USUAL_GAP = math.log1p(USUAL_GAP_DAYS)
 
 
 def recall(memory: Memory, facts: Facts) -> Situation:
@@ -27,33 +28,40 @@ def recall(memory: Memory, facts: Facts) -> Situation:
     experience = experience_at(author, facts.at)
     level = level_of(experience, facts.is_bot)
     shares = PlaceShares(memory, facts, level)
-    traits = memory.traits.weights
+    situation = Situation(facts, level, experience, author.opened)
     if facts.files:
-        directory = shares.rarity(memory.directories.weights, facts.directories, "d")
-        path, aloneness = shares.of_files()
-        mix = shares.rarity(traits, (facts.mix,), "m")
-        sensitive = shares.rarity(traits, facts.sensitive, "s") if facts.sensitive else NOTHING
-        extension = shares.rarest(memory.extensions.weights, facts.extensions)
-        pair = shares.rarest(memory.pairs.weights, pairs_of(facts.extensions))
-        added_to = shares.rarest(memory.added_to.weights, facts.added_to)
-        unfamiliar = shares.unfamiliar_files()
-    else:
-        directory = mix = sensitive = UNKNOWN
-        unfamiliar = path = aloneness = extension = pair = added_to = NAN
-    return Situation(
-        facts=facts, level=level, experience=experience, earlier=author.opened,
-        silence=_silence(memory, author, facts.at), quiet=_quiet(memory, facts.at),
-        larger_than_own=_larger_than_own(author, facts.log_churn),
-        opened_last_day=_opened_since(author, facts.at - SECONDS_PER_DAY),
-        looks_like_other=memory.look_alikes.get(skeleton_of(facts.author), facts.author) != facts.author,
-        directory=directory, extension=extension, mix=mix, sensitive=sensitive,
-        title=shares.rarity(traits, (facts.title_shape,), "t"), branch=_branch_rarity(shares, facts),
-        path=path, pair=pair, added_to=added_to, aloneness=aloneness,
-        unfamiliar_files=unfamiliar, title_words=_title_words(memory, facts, shares.unit),
-        hour=_hour(memory, author, facts.hour), weekday=_weekday(memory, facts.weekday, shares.unit),
-        undone=_undone(memory, facts), tries=memory.tries.get(facts.tried_again, 0) if facts.files else 0,
-        **_recall_content(memory, facts),
-    )
+        _recall_places(memory, facts, shares, situation)
+    situation.silence, situation.quiet = _silence(memory, author, facts.at), _quiet(memory, facts.at)
+    situation.larger_than_own = _larger_than_own(author, facts.log_churn)
+    situation.opened_last_day = _opened_since(author, facts.at - SECONDS_PER_DAY)
+    situation.looks_like_other = memory.look_alikes.get(skeleton_of(facts.author), facts.author) != facts.author
+    situation.title_for_author = shares.trait_for_author(f"t{facts.title_shape}")
+    if facts.branch_form is not None:
+        situation.branch_for_author = shares.trait_for_author(f"b{facts.branch_form}")
+    situation.title_words = _title_words(memory, facts, shares.unit)
+    situation.hour = _hour(memory, author, facts.hour)
+    situation.weekday = _weekday(memory, facts.weekday, shares.unit)
+    if facts.content is not None:
+        situation.added = _added_names(memory, facts.content)
+    return situation
+
+
+def _recall_places(memory: Memory, facts: Facts, shares: PlaceShares, situation: Situation) -> None:
+    traits = memory.traits.weights
+    situation.directory, situation.directory_for_author, situation.directory_for_level = shares.rarity(
+        memory.directories.weights, [f"d{directory}" for directory in facts.directories])
+    situation.path, situation.aloneness = shares.of_files()
+    _, situation.mix_for_author, situation.mix_for_level = shares.rarity(traits, (f"m{facts.mix}",))
+    situation.sensitive_for_author = situation.sensitive_for_level = 0.0
+    if facts.sensitive:
+        _, situation.sensitive_for_author, situation.sensitive_for_level = shares.rarity(
+            traits, [f"s{place}" for place in facts.sensitive])
+    situation.extension = shares.rarest(memory.extensions.weights, facts.extensions)
+    situation.pair = shares.rarest(memory.pairs.weights, pairs_of(facts.extensions))
+    situation.added_to = shares.rarest(memory.added_to.weights, facts.added_to)
+    situation.unfamiliar_files = shares.unfamiliar_files()
+    situation.undone = _undone(memory, facts)
+    situation.tries = memory.tries.get(facts.tried_again, 0)
 
 
 def experience_at(author: Author, at: float) -> float:
@@ -66,7 +74,7 @@ def _silence(memory: Memory, author: Author, at: float) -> float:
     if not author.opened:
         return 0.0
     log_gap = math.log1p(max(0.0, at - author.last_at) / SECONDS_PER_DAY)
-    wide = memory.mean_log_gap if memory.gaps >= USUAL_GAPS else math.log1p(USUAL_GAP_DAYS)
+    wide = memory.mean_log_gap if memory.gaps >= USUAL_GAPS else LOG_USUAL_GAP
     gaps = min(author.opened - 1, REMEMBERED_GAPS)
     return max(0.0, log_gap - (author.mean_log_gap * gaps + wide * USUAL_GAPS) / (gaps + USUAL_GAPS))
 
@@ -99,29 +107,22 @@ def _hour(memory: Memory, author: Author, hour: int) -> float:
 
 def _weekday(memory: Memory, weekday: int, unit: float) -> float:
     moments = memory.moments.weights
-    return -math.log((moments.get(f"w{weekday}", 0.0) + unit) / (moments.get("h", 0.0) + 7 * unit))
-
-
-def _branch_rarity(shares: PlaceShares, facts: Facts) -> Rarity:
-    return UNKNOWN if facts.branch_form is None else shares.rarity(
-        shares.memory.traits.weights, (facts.branch_form,), "b")
+    return -math.log((moments.get(WEEKDAYS[weekday], 0.0) + unit) / (moments.get("h", 0.0) + 7 * unit))
 
 
 def _title_words(memory: Memory, facts: Facts, unit: float) -> float:
-    """Return the mean rarity of the title's words that no touched path explains."""
-    words = facts.title_words - facts.path_words
+    """Return the mean rarity of the title's words that no touched path explains; their order does not matter."""
+    words = facts.title_words.difference(*[path.words for path in facts.paths])
     if not words:
         return 0.0
-    weights, everything = memory.title_words.weights, memory.moments.weights.get("h", 0.0) + unit
-    rarity, unseen = 0.0, 0.5 * unit
-    for word in words:
-        rarity -= math.log((weights.get(word, 0.0) + unseen) / everything)
-    return max(0.0, rarity / len(words))
+    get, everything = memory.title_words.weights.get, memory.moments.weights.get("h", 0.0) + unit
+    log, unseen = math.log, 0.5 * unit
+    return max(0.0, -math.fsum([log((get(word, 0.0) + unseen) / everything) for word in words]) / len(words))
 
 
 def _undone(memory: Memory, facts: Facts) -> float:
     """Tell how fresh a change is that this one undoes; one to one edits look the same both ways and do not count."""
-    if not facts.files or facts.pull_request.additions == facts.pull_request.deletions:
+    if not memory.undone_shapes or facts.pull_request.additions == facts.pull_request.deletions:
         return 0.0
     change = memory.undone_shapes.get(facts.shape)
     if change is None:
@@ -130,17 +131,13 @@ def _undone(memory: Memory, facts: Facts) -> float:
     return 1.0 + change.times_undone + math.log(UNDONE_DAYS / days) if days < UNDONE_DAYS else 0.0
 
 
-def _recall_content(memory: Memory, facts: Facts) -> dict[str, float]:
-    content = facts.content
-    if content is None:
-        return NO_CONTENT
+def _added_names(memory: Memory, content: Content) -> AddedNames:
     names, words = memory.names.weights, memory.code_words.weights
     new_dependencies = [name for name in content.dependencies if f"d{name}" not in names]
-    new_words = sum(word not in words for word in content.words)
-    return {
-        "new_hosts": sum(f"h{host}" not in names for host in content.hosts),
-        "new_piped_hosts": sum(f"h{host}" not in names for host in content.piped_hosts),
-        "new_dependencies": len(new_dependencies),
-        "look_alike_dependencies": look_alikes_of(new_dependencies),
-        "new_words": new_words / (len(content.words) + LEAST_WORDS),
-    }
+    return AddedNames(
+        new_hosts=sum([f"h{host}" not in names for host in content.hosts]),
+        new_piped_hosts=sum([f"h{host}" not in names for host in content.piped_hosts]),
+        new_dependencies=len(new_dependencies),
+        look_alike_dependencies=look_alikes_of(new_dependencies),
+        new_words=sum([word not in words for word in content.words]) / (len(content.words) + LEAST_WORDS),
+    )
