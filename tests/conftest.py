@@ -11,9 +11,11 @@ from uuid import uuid4
 import pytest
 import structlog
 
+from tests.patience import PATIENCE_SECONDS
+
 # As the runner starts it: the server logs every command at the level info.
 START = "import logging, sys; logging.disable(logging.INFO); from nx_27017 import main; sys.exit(main())"
-START_SECONDS, STOP_SECONDS = 30.0, 10.0
+STOP_SECONDS = 10.0
 RUN_ONLY_BY_NAME = {  # markers of what takes minutes, or needs more than a checkout
     "chaos": "kills and cuts real processes; `make chaos`",
     "cluster": "needs a trial cluster; `make cluster-test`",
@@ -88,7 +90,7 @@ def _free_port() -> int:
 
 
 def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
-    patience = time.monotonic() + START_SECONDS
+    patience = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < patience and process.poll() is None:
         with socket.socket() as client:
             if client.connect_ex(("127.0.0.1", port)) == 0:

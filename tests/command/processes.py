@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-PATIENCE_SECONDS = 10.0
+from tests.patience import PATIENCE_SECONDS
 
 
 def lives(process: int) -> bool:
@@ -16,7 +16,7 @@ def lives(process: int) -> bool:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for something that happens soon; fail when it does not."""
+    """Wait for something that happens by itself; fail when it does not."""
     patience = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < patience, "waited in vain"

@@ -12,6 +12,7 @@ from sentinel.command.__main__ import main
 from sentinel.command.data_folder import DataFolder, locked
 from sentinel.object_store import FolderStore
 from tests.command.made_up_verdicts import VERDICT, write_verdicts
+from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "sentinel.command")
@@ -100,7 +101,7 @@ def test_interrupt_ends_with_130_and_leaves_the_folder_free(tmp_path):
     assert runner.stdout is not None and "data_fetch" in runner.stdout.readline()
 
     runner.send_signal(signal.SIGINT)
-    _, errors = runner.communicate(timeout=20)
+    _, errors = runner.communicate(timeout=PATIENCE_SECONDS)
 
     assert 130 == runner.returncode
     assert "stopped" in errors

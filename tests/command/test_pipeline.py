@@ -11,6 +11,7 @@ import pytest
 from sentinel.command.pipeline import StageFailedError, run_stages
 from sentinel.command.stage_status import State
 from tests.command.processes import lives, wait_until
+from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 RUNNER = """
@@ -98,7 +99,7 @@ def test_stopping_the_runner_leaves_no_stage_behind(data, number, name):
     stage = int(log.read_text())
 
     runner.send_signal(number)
-    output, _ = runner.communicate(timeout=10)
+    output, _ = runner.communicate(timeout=PATIENCE_SECONDS)
 
     assert (130, name) == (runner.returncode, output.strip())
     assert not lives(stage)

@@ -10,9 +10,9 @@ from pathlib import Path
 from pymongo import MongoClient
 
 from tests.conftest import START
+from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 60.0
 
 
 class KillableMongo:
@@ -68,5 +68,6 @@ class Fetch:
 def wait_until(condition, process: subprocess.Popen[bytes]) -> None:
     """Wait until a condition holds or the process has ended."""
     patience = time.monotonic() + PATIENCE_SECONDS
-    while not condition() and process.poll() is None and time.monotonic() < patience:
+    while not condition() and process.poll() is None:
+        assert time.monotonic() < patience, "waited in vain"
         time.sleep(0.002)

@@ -18,6 +18,7 @@ from sentinel.sources.simulated import FaultPlan, SimulatedGitHub
 from sentinel.sources.simulated.faults import Fault
 from tests.data_fetch.conftest import TOKEN
 from tests.data_fetch.killable import Fetch, KillableMongo, wait_until
+from tests.patience import PATIENCE_SECONDS
 
 N_SEEDS = int(os.environ.get("SENTINEL_FAULT_SEEDS", "2"))  # `make test-faults` sets 50
 PASSING = (Fault.BAD_GATEWAY, Fault.TRUNCATED, Fault.BROKEN_JSON, Fault.RESET, Fault.RESOURCE_LIMITS)
@@ -43,7 +44,7 @@ class Faults:
         wait_until(lambda: self._github.n_requests >= moment, self._process)
         time.sleep(self._rng.uniform(0, 0.06))
         fault(self)
-        assert self._process.wait(60) in (0, 75, -9), self._fetch.output.read_text()[-3000:]
+        assert self._process.wait(PATIENCE_SECONDS) in (0, 75, -9), self._fetch.output.read_text()[-3000:]
 
     def kill_fetch(self) -> None:
         self._process.kill()

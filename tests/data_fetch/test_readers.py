@@ -10,6 +10,7 @@ import pytest
 from data_fetch.readers import Ended, read_in_turn
 from sentinel.errors import NotFoundError
 from sentinel.sources.page import Page
+from tests.patience import PATIENCE_SECONDS
 
 
 @dataclass
@@ -66,7 +67,7 @@ def test_readers_end_when_nobody_takes_pages_any_more():
     readers = [thread for thread in threading.enumerate() if thread.name.startswith("reader-")]
     taken.close()
     for thread in readers:
-        thread.join(5)
+        thread.join(PATIENCE_SECONDS)
 
     assert 4 == len(readers)
     assert not any(thread.is_alive() for thread in readers)

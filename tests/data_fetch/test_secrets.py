@@ -14,6 +14,7 @@ from sentinel.sources.simulated.api import Answer
 from sentinel.sources.simulated.faults import Fault
 from sentinel.sources.simulated.layouts import HARBOUR
 from tests.data_fetch.conftest import TOKEN
+from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 PASSING = FaultPlan(by_request={1: Fault.BAD_GATEWAY, 2: Fault.SECONDARY_IN_200, 3: Fault.TRUNCATED, 4: Fault.RESET})
@@ -42,7 +43,7 @@ def test_token_is_nowhere(mongodb_uri, mongodb_database, plan, reflects, code):
         environment = {"PATH": os.environ["PATH"], "MONGODB_URI": mongodb_uri, "GITHUB_TOKEN": TOKEN,
                        "SENTINEL_MONGODB_DATABASE": mongodb_database, "SENTINEL_GITHUB_API_URL": address}
         command = [sys.executable, "-m", "data_fetch", "--repository", HARBOUR.repository]
-        ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=60)
+        ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=PATIENCE_SECONDS)
     with MongoClient(mongodb_uri) as client:
         database = client[mongodb_database]
         documents = [repr(list(database[name].find())) for name in database.list_collection_names()]

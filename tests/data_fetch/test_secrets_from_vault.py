@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.vault_double import DENIED, NOTHING, PLACE, ROLE, SEALED, VaultDouble, service_account_token, vault_double
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,7 @@ def run(vault: VaultDouble, folder: Path, database: str, **more: str) -> tuple[i
                    "VAULT_SECRET_PATH": PLACE, "VAULT_TOKEN_PATH": str(folder / "token"),
                    "SENTINEL_VAULT_BUDGET_SECONDS": "1", "SENTINEL_MONGODB_DATABASE": database, **more}
     command = [sys.executable, "-m", "data_fetch", "--source", f"jsonl:{folder}/none.jsonl"]
-    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=60)
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=PATIENCE_SECONDS)
     said = ended.stdout + ended.stderr
     assert not [secret for secret in (CANARY, *vault.logins, *vault.revoked) if secret.encode() in said]
     return ended.returncode, orjson.loads(ended.stdout.splitlines()[-1]), said

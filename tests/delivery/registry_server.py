@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 PATH = re.compile(r"/v2/(?P<name>.+)/(?P<kind>manifests|blobs)/(?P<what>[^/]+|uploads/[^/]*)")
 REFUSALS = {  # what the two kinds of refusal look like on the wire
@@ -76,7 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._body()
         if self.registry.refuses:
             return self._error(*REFUSALS[self.registry.refuses])
-        key = f"upload-{len(self.registry.uploads)}"
+        key = f"upload-{uuid4().hex}"  # uploads run side by side
         self.registry.uploads[key] = b""
         location = urlsplit(self.path).path.rstrip("/") + f"/{key}"
         self._answer(HTTPStatus.ACCEPTED, b"", {"Location": location, "Range": "0-0"})

@@ -28,6 +28,7 @@ from sentinel.settings import Settings, secret_names, variable_of
 from sentinel.vault import read_secrets
 from sentinel.vault_settings import VaultSettings, secret_place
 from spark_preprocess.settings import SparkPreprocessSettings
+from tests.patience import PATIENCE_SECONDS
 from tests.s3_server import s3_server
 
 ROOT = Path(__file__).parents[2]
@@ -200,7 +201,7 @@ def dev_vault(port: int, folder: Path) -> Iterator[None]:
             command, env={**os.environ, "HOME": str(folder)}, stdout=log, stderr=log) as process:
         try:
             status = ["vault", "status", f"-address=http://127.0.0.1:{port}"]
-            patience = time.monotonic() + 30
+            patience = time.monotonic() + PATIENCE_SECONDS
             while subprocess.run(status, capture_output=True).returncode and time.monotonic() < patience:
                 time.sleep(0.2)
             yield

@@ -8,9 +8,9 @@ import pytest
 from tests.delivery.delivering import STAGE, change, digests, in_registry, said
 from tests.delivery.hosted import FOLDERS, Trial
 from tests.delivery.workflow_runner import Event, Job, cancel, run_workflow
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.long_workflows
-HANG_SECONDS = 60
 
 
 def test_failing_image_test_pushes_nothing_and_writes_nothing(delivered):
@@ -71,7 +71,7 @@ def cancelled_run(made: Trial, event: Event, where: str) -> dict[str, Job]:
     made.hosted.environment["TRIAL_HANG"] = where
     running = threading.Thread(target=lambda: results.update(run_workflow(made.hosted, made.workflow(STAGE), event)))
     running.start()
-    deadline = time.monotonic() + HANG_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not hangs.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert hangs.exists(), f"nothing hung {where}"

@@ -7,22 +7,24 @@ tried at its worst.
 
 import ast
 import fnmatch
+import itertools
 import os
 import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from tests.patience import PATIENCE_SECONDS
+
 EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 TOKEN = re.compile(r"'[^']*'|[A-Za-z_][\w.-]*|&&|\|\||==|!=|!|\(|\)|\s+")
 OPERATORS = {"&&": " and ", "||": " or ", "!": " not ", "true": "True", "false": "False"}
-STEP_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Hosted:
     attested: list[str] = field(default_factory=list)
     running: list[subprocess.Popen[str]] = field(default_factory=list)
     cancelled: bool = False
-    machines: int = 0
+    machines: Iterator[int] = field(default_factory=itertools.count)  # workflows run side by side
 
 
 def triggered(path: Path, event: Event) -> bool:
@@ -175,7 +177,7 @@ def _run_step(
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )
     hosted.running.append(process)
-    output, _ = process.communicate(timeout=STEP_SECONDS)
+    output, _ = process.communicate(timeout=PATIENCE_SECONDS)
     hosted.running.remove(process)
     return Step(name, output, process.returncode, environment)
 
@@ -257,8 +259,7 @@ def _outputs(path: Path) -> dict[str, str]:
 
 
 def _new_machine(hosted: Hosted) -> Path:
-    hosted.machines += 1
-    machine = hosted.folder / f"machine-{hosted.machines}"
+    machine = hosted.folder / f"machine-{next(hosted.machines)}"
     shutil.rmtree(machine, ignore_errors=True)
     (machine / "docker").mkdir(parents=True)
     (machine / "output").touch()

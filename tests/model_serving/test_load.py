@@ -10,6 +10,7 @@ import pytest
 
 from model_serving.settings import ServingSettings
 from tests.model_serving.running_scorer import RunningScorer
+from tests.patience import PATIENCE_SECONDS
 
 LOCUST = (sys.executable, "-m", "locust", "-f", "model_serving/locustfile.py", "--headless", "--users", "4",
           "--spawn-rate", "4", "--run-time", "2s", "--only-summary")
@@ -28,7 +29,7 @@ def running(settings: ServingSettings, tmp_path: Path) -> Iterator[RunningScorer
 def load(address: str, **limits: str) -> subprocess.CompletedProcess[str]:
     """Run locust for two seconds."""
     return subprocess.run([*LOCUST, "--host", address], env={**os.environ, **LIMITS, **limits}, capture_output=True,
-                          text=True, timeout=60)
+                          text=True, timeout=PATIENCE_SECONDS)
 
 
 def test_the_mix_gets_right_answers_and_a_missed_limit_fails(running: RunningScorer) -> None:

@@ -13,7 +13,8 @@ import pytest
 from model_serving.champion_copy import LAST_ATTEMPT
 from model_serving.settings import ServingSettings
 from tests.model_serving.made_up_harbour import pull_request_json
-from tests.model_serving.running_scorer import PATIENCE_SECONDS, RunningScorer
+from tests.model_serving.running_scorer import RunningScorer
+from tests.patience import PATIENCE_SECONDS
 from tests.vault_double import DENIED, Role, VaultDouble, service_account_token, vault_double
 
 CANARY, ROTATED = "canary-5c0ffee", "canary-0f2bad"

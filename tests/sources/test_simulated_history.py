@@ -12,6 +12,7 @@ from sentinel.sources.simulated import make_simulated_github
 from sentinel.sources.simulated.history import SimulatedRepository
 from sentinel.sources.simulated.layouts import DEFAULT_PULL_REQUESTS, HARBOUR
 from sentinel.sources.simulated.oddities import ODDITIES
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,7 @@ def test_labels_are_in_no_record(repositories):
 
 def test_what_is_planted_is_printed_for_the_runner():
     command = [sys.executable, "-m", "sentinel.sources.simulated", "planted"]
-    lines = subprocess.run(command, capture_output=True, check=True, timeout=60).stdout.splitlines()
+    lines = subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE_SECONDS).stdout.splitlines()
 
     assert 21 == len(lines)
     assert {"repository", "number", "kind"} == set(orjson.loads(lines[0]))
@@ -106,7 +107,7 @@ def test_what_is_planted_is_printed_for_the_runner():
 def test_port_in_use_is_said_with_exit_code_2(serve_github):
     port = serve_github(3).address.rpartition(":")[2]
     command = [sys.executable, "-m", "sentinel.sources.simulated", "serve", "--port", port, "--pull-requests", "3"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
 
     assert (2, True) == (done.returncode, f"could not serve on port {port}: Address already in use" in done.stderr)
 

@@ -21,9 +21,9 @@ from sentinel.provenance import Provenance, find_latest_run
 from sentinel.pull_request import ChangedFile, Outcome, PullRequest, PullRequestRecord
 from sentinel.settings import MongoSettings
 from sentinel.sources.page import Page
+from tests.patience import PATIENCE_SECONDS
 
 SIZES = {"octo/harbour": 240, "octo/pier": 60, "anna/quay": 3}
-RUN_SECONDS = 120
 
 
 def made_up(repository: str, number: int) -> PullRequestRecord:
@@ -103,7 +103,7 @@ def run_stage(environment: Mapping[str, str], folder: Path) -> StageRun:
     watcher = threading.Thread(target=lambda: watch(process.pid, seen, ended))
     watcher.start()
     try:
-        stdout, stderr = process.communicate(timeout=RUN_SECONDS)
+        stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
     finally:
         process.kill()
         ended.set()

@@ -13,11 +13,11 @@ import pytest
 
 from spark_preprocess.gateway import OPENED_PACKAGES, SCALA_VERSION
 from spark_preprocess.java import find_java
+from tests.patience import PATIENCE_SECONDS
 from tests.spark_preprocess.conftest import SIZES, run_stage, stage_environment, still_running
 
 pytestmark = pytest.mark.long_spark
 SPARK_HOME = Path(pyspark.__path__[0])
-START_SECONDS = 60
 DAEMONS = "org.apache.spark.deploy"
 
 
@@ -67,12 +67,12 @@ def java_daemon(log: Path, name: str, *options: str) -> Iterator[subprocess.Pope
         yield process
     finally:
         process.terminate()
-        process.wait(START_SECONDS)
+        process.wait(PATIENCE_SECONDS)
 
 
 def seen_in(log: Path, pattern: str, process: subprocess.Popen[bytes]) -> str:
     """Wait for a line of a log."""
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         found = re.search(pattern, log.read_text(errors="replace"))
         if found:

@@ -24,11 +24,10 @@ from sentinel.provenance import find_latest_run
 from spark_preprocess.mongo_partitions import StoredInput
 from spark_preprocess.publish import FEATURE_SCHEMA, Summary
 from spark_preprocess.spark_preprocess import count_rejected
+from tests.patience import PATIENCE_SECONDS
 from tests.spark_preprocess.conftest import (
-    RUN_SECONDS, SIZES, StageRun, descendants, run_stage, stage_environment, still_running,
+    SIZES, StageRun, descendants, run_stage, stage_environment, still_running,
 )
-
-GONE_WITHIN_SECONDS = 15
 
 
 @pytest.fixture(scope="session")
@@ -139,10 +138,11 @@ def test_standard_output_is_json_lines_that_end_with_the_facts(good_run):
 def test_closing_line_tells_where_the_time_went(good_run):
     finished = good_run.events[-1]
 
-    seconds = finished["seconds_by_part"]
+    seconds = dict(finished["seconds_by_part"])
+    of_tasks = [seconds.pop(part) for part in ("reading_mongodb", "folding", "writing_parquet")]
 
-    assert {"looking_over", "starting_spark", "reading_mongodb", "waiting_for_spark", "folding", "writing_parquet"} \
-        == set(seconds)
+    assert {"looking_over", "starting_spark", "waiting_for_spark"} == set(seconds)
+    assert all(spent > 0 for spent in of_tasks)  # added up over tasks that ran side by side
     assert 0 <= seconds.pop("waiting_for_spark") < finished["seconds"]  # less than a millisecond on a quiet machine
     assert all(0 < spent < finished["seconds"] for spent in seconds.values())
 
@@ -201,7 +201,7 @@ def test_stopped_run_leaves_no_process_and_nothing_that_counts(good_run, tmp_pat
     with started_stage(environment, tmp_path) as process:
         below = descendants(process.pid)
         process.send_signal(number)
-        said, _ = process.communicate(timeout=RUN_SECONDS)
+        said, _ = process.communicate(timeout=PATIENCE_SECONDS)
     wait_until_gone(below)
 
     assert exit_code == process.returncode
@@ -217,7 +217,7 @@ def test_java_that_is_killed_is_temporary_and_told_once(good_run, tmp_path):
     with started_stage(environment, tmp_path) as process:
         java = next(one for one in descendants(process.pid) if Path(f"/proc/{one}/comm").read_text() == "java\n")
         os.kill(java, signal.SIGKILL)
-        said, _ = process.communicate(timeout=RUN_SECONDS)
+        said, _ = process.communicate(timeout=PATIENCE_SECONDS)
 
     last = json.loads(said.splitlines()[-1])
     assert (75, "UnavailableError") == (process.returncode, last["error"])
@@ -247,7 +247,7 @@ def wait_for_python_workers(process: subprocess.Popen[str]) -> None:
 
 
 def wait_until_gone(processes: set[int]) -> None:
-    """Return when all are gone, or after some seconds."""
-    deadline = time.monotonic() + GONE_WITHIN_SECONDS
+    """Return when all are gone, or nobody believes any more that they go."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while still_running(processes) and time.monotonic() < deadline:
         time.sleep(0.05)
