@@ -18,6 +18,7 @@ from sentinel.history import RepositoryHistory, events_of
 from sentinel.model import AnomalyModel
 from sentinel.pull_request import parse_pull_request
 from tests.command.processes import wait_until
+from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parent.parent
 N_PULL_REQUESTS, ODD = 300, 297
@@ -43,7 +44,8 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(state: Path) -> Run:
     """Return a function that runs `sentinel` on the data folder."""
     def run_sentinel(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(command(state, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=400)
+        return subprocess.run(command(state, *arguments), cwd=ROOT, capture_output=True, text=True,
+                              timeout=4 * PATIENCE_SECONDS)  # of four stages
 
     return run_sentinel
 

@@ -141,10 +141,9 @@ def test_scorer_ends_by_itself_after_sigterm(scorer):
     """The last test of the scorer: it is gone then."""
     scorer.wait_for("model_serving.ready")
 
-    ended, seconds = scorer.stop()
+    ended = scorer.stop()
 
     assert (0, "model_serving.finished") == (ended.code, ended.last["event"])
-    assert seconds < 25
 
 
 @pytest.mark.parametrize("stage", JOBS)
@@ -159,11 +158,10 @@ def test_job_ends_by_itself_after_sigterm(stage):
         })) as running:
             silent.settimeout(PATIENCE_SECONDS)
             with silent.accept()[0]:
-                ended, seconds = running.stop()
+                ended = running.stop()
 
     assert (75, f"{FOLDERS[stage]}.failed") == (ended.code, ended.last["event"]), ended.output[-3000:]
     assert re.search("SIGTERM|run this again", ended.last["text"])
-    assert seconds < 20
 
 
 @pytest.mark.parametrize("stage", IMAGES)

@@ -15,7 +15,7 @@ from tests.patience import PATIENCE_SECONDS
 LOCUST = (sys.executable, "-m", "locust", "-f", "model_serving/locustfile.py", "--headless", "--users", "4",
           "--spawn-rate", "4", "--run-time", "2s", "--only-summary")
 LIMITS = {"SENTINEL_LOAD_P99_MILLISECONDS": "60000", "SENTINEL_LOAD_REQUESTS_PER_SECOND": "0",
-          "SENTINEL_LOAD_LEAST_REQUESTS": "5"}
+          "SENTINEL_LOAD_LEAST_REQUESTS": "1"}
 
 
 @pytest.fixture
