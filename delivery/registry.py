@@ -1,6 +1,7 @@
 """Look into the registry and push to it, and say what to do when it refuses."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,10 +9,11 @@ from delivery.docker import push_image, run_docker
 from sentinel.errors import FixNeededError, NotFoundError, PermissionDeniedError, UnavailableError
 
 LOOPBACK = ("127.0.0.1", "localhost")  # spoken to without TLS
-ABSENT = ("no such manifest", "manifest unknown", "name unknown", "not found")
+ABSENT = ("no such manifest", "manifest unknown", "name unknown", ": not found")
 # What registries say when there is no room; DigitalOcean's begins with "denied: " too, so it is looked for first.
-FULL = ("507", "insufficient storage", "quota", "limit", "no space left")
-DENIED = ("unauthorized", "denied", "authentication required", "forbidden", "no basic auth")
+# A digest may hold the digits of a status, and too many requests pass by themselves.
+FULL = re.compile(r"status:? 507\b|insufficient storage|quota|(?<!rate )limit (is|of|reached|exceeded)|no space left")
+DENIED = re.compile(r"unauthorized|denied|authentication required|forbidden|no basic auth")
 
 
 def find_digest(image: str) -> str | None:
@@ -47,13 +49,13 @@ def _advice(failed: str) -> Iterator[None]:
         yield
     except UnavailableError as error:
         said = str(error).lower()
-        if any(words in said for words in FULL):
+        if FULL.search(said):
             raise FixNeededError(
                 f"{failed}: the registry is full: {error}; remove old images (`doctl registry garbage-collection start "
                 "--include-untagged-manifests`, never a digest that argo-apps/base names) or take a larger plan, then "
                 "run the same again; nothing was written, and what runs keeps running"
             ) from error
-        if any(words in said for words in DENIED):
+        if DENIED.search(said):
             raise PermissionDeniedError(
                 f"{failed}: the registry does not allow it: {error}; run `make log-in-registry` with a token that may, "
                 "or renew the secret REGISTRY_TOKEN, then run the same again"

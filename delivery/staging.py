@@ -16,15 +16,15 @@ from pathlib import Path
 from delivery.image_tree import git
 from sentinel.errors import FixNeededError, PermissionDeniedError, UnavailableError
 
-BRANCH = "staging"
+BRANCH, FETCHED = "staging", "refs/sentinel/staging"
 TRIES = 12
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 8.0
 AUTHOR = ("-c", "user.name=sentinel delivery", "-c", "user.email=delivery@sentinel.invalid")
 # What git says when somebody else pushed in between, or is pushing at this moment.
 OVERTAKEN = ("fetch first", "non-fast-forward", "cannot lock ref", "incorrect old value", "stale info",
              "failed to update ref", "reference already exists")
-REFUSED = ("protected branch", "permission", "denied", "403", "could not read username", "gh006", "gh013",
-           "authentication failed", "hook declined")
+REFUSED = ("protected branch", "permission", "denied", "returned error: 403", "could not read username", "gh006",
+           "gh013", "authentication failed", "hook declined")
 
 
 def change_staging(repository: Path, edit: Callable[[Path], str | None], remote: str = "origin") -> bool:
@@ -59,17 +59,16 @@ def _alone_in(repository: Path) -> Iterator[None]:
 def _checkout(repository: Path, remote: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         checkout = Path(folder, "checkout")
-        # Nobody else knows the name, and an empty map leaves refs/remotes alone: a person may be fetching just now.
-        fetched = f"refs/sentinel/{checkout.parent.name}"
+        # An empty map leaves refs/remotes alone: a person may be fetching just now.
         git(repository, "fetch", "--quiet", "--no-write-fetch-head", "--no-tags", "--refmap=", remote,
-            f"+refs/heads/{BRANCH}:{fetched}")
+            f"+refs/heads/{BRANCH}:{FETCHED}")
         try:
-            git(repository, "worktree", "add", "--quiet", "--detach", str(checkout), fetched)
+            git(repository, "worktree", "add", "--quiet", "--detach", str(checkout), FETCHED)
             yield checkout
         finally:
             with contextlib.suppress(FixNeededError):  # it may never have been added
                 git(repository, "worktree", "remove", "--force", str(checkout))
-            git(repository, "update-ref", "-d", fetched)
+            git(repository, "update-ref", "-d", FETCHED)
 
 
 def _check_worth_another_try(error: FixNeededError, remote: str) -> None:

@@ -26,9 +26,11 @@ CANARIES = {
     "registry-write": {"REGISTRY_TOKEN": "canary-of-the-registry"},
     "registry-read": {"REGISTRY_READ_TOKEN": "canary-of-reading"},
     "staging": {"STAGING_DEPLOY_KEY": "canary-of-the-key"},
+    "staging-schedule": {"STAGING_DEPLOY_KEY": "canary-of-the-key"},
 }
 SECRETS = tuple(secret for secrets in CANARIES.values() for secret in secrets.values())
-MAY_DEPLOY = {"registry-write": "refs/heads/staging", "staging": "refs/heads/staging", "registry-read": "*"}
+MAY_DEPLOY = {"registry-write": "refs/heads/staging", "staging": "refs/heads/staging",
+              "staging-schedule": "refs/heads/main", "registry-read": "*"}
 # In the place of what takes minutes, and is tried elsewhere: the stages' own tests and the images' own tests.
 STAND_INS = """\
 test-stage: install

@@ -1,6 +1,7 @@
 """How the branch staging is written, and the steps around it: real Git, a registry over HTTP, a stand-in for cosign."""
 
 import hashlib
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,12 @@ from sentinel.errors import CorruptFileError, FixNeededError, PermissionDeniedEr
 from tests.delivery.hosted import FOLDERS, ROOT, STAGES, Trial
 from tests.delivery.releasing import VERIFY, registry_of, release
 
+KILLED = """
+import os, sys
+from pathlib import Path
+from delivery.staging import change_staging
+change_staging(Path(sys.argv[1]), lambda checkout: os.kill(os.getpid(), 9))
+"""
 PUBLISH = "import sys; from delivery.publish_digest import main; sys.exit(main(sys.argv[1:]))"
 
 
@@ -42,6 +49,16 @@ def test_working_tree_and_branches_stay_as_they_are(made):
     after = [made.git("status", "--porcelain"), made.git("for-each-ref"), made.git("worktree", "list")]
     assert before[0] == after[0] and before[2] == after[2]
     assert "refs/sentinel" not in after[1]
+
+
+def test_process_killed_in_the_middle_is_in_nobodys_way(made):
+    killed = subprocess.run((sys.executable, "-c", KILLED, str(made.laptop)), cwd=ROOT)
+
+    given = release(made, "data-fetch")
+
+    assert -signal.SIGKILL == killed.returncode
+    assert given == made.releases()["data-fetch"]
+    assert "refs/sentinel" not in made.git("for-each-ref")
 
 
 def test_digest_that_is_there_already_makes_no_commit(made):
@@ -117,6 +134,25 @@ def test_signature_of_somebody_else_counts_as_none(made):
 def test_registry_that_is_gone_is_not_an_absent_image(made, monkeypatch):
     with pytest.raises(UnavailableError, match="run the same again"):
         find_digest("127.0.0.1:9/sentinel/data-fetch:1")
+
+
+@pytest.mark.parametrize("says, kind", [
+    ("denied: registry contains 5 repositories, limit is 5", FixNeededError),
+    ("unexpected status 507: unknown: registry storage limit reached", FixNeededError),
+    ("received unexpected HTTP status: 507 Insufficient Storage", FixNeededError),
+    ("denied: requested access to the resource is denied", PermissionDeniedError),
+    ("toomanyrequests: rate limit exceeded", UnavailableError),
+    ("Head https://h/v2/n/manifests/sha256:a507b: dial tcp: connection refused", UnavailableError),
+    ("error getting credentials: exec: docker-credential-x: executable file not found in $PATH", UnavailableError),
+])
+def test_words_of_a_registry_tell_who_can_mend_it(monkeypatch, tmp_path, says, kind):
+    (tmp_path / "docker").write_text(f"#!/bin/sh\necho '{says}' >&2\nexit 1\n")
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+
+    with pytest.raises(kind) as caught:
+        find_digest("h/n:t")
+    assert kind is type(caught.value)
 
 
 @pytest.mark.parametrize("program, call", [
