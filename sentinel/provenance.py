@@ -95,12 +95,19 @@ def read_provenance(store: ObjectStore, run_id: str) -> Provenance:
                                "run spark_preprocess again") from error
 
 
+def latest_run_id(store: ObjectStore) -> str | None:
+    """Return the name of the newest run, or None where there is none."""
+    names = (name for name in store.names(f"{FEATURES}/") if name.endswith(f"/{PROVENANCE_FILE}"))
+    latest = max(names, default=None)
+    return None if latest is None else latest.split("/")[1]
+
+
 def find_latest_run(store: ObjectStore) -> Provenance:
     """Read the provenance of the newest run; raises NotFoundError where there is none."""
-    names = [name for name in store.names(f"{FEATURES}/") if name.endswith(f"/{PROVENANCE_FILE}")]
-    if not names:
+    run_id = latest_run_id(store)
+    if run_id is None:
         raise NotFoundError(f"{store.uri}: no features with a {PROVENANCE_FILE} yet; run spark_preprocess first")
-    return read_provenance(store, max(names).split("/")[1])
+    return read_provenance(store, run_id)
 
 
 def _name(run_id: str) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Mapping, MutableMapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import sentinel
@@ -13,7 +13,9 @@ from sentinel.features import FEATURE_NAMES, feature_fingerprint
 from sentinel.logs import get_logger
 from sentinel.mongo import open_pull_request_store
 from sentinel.object_store import ObjectStore, open_object_store
-from sentinel.provenance import FEATURES, Provenance, publish_provenance, stored_history_name
+from sentinel.provenance import (
+    FEATURES, Provenance, begun_at, latest_run_id, publish_provenance, stored_history_name,
+)
 from spark_preprocess.mongo_partitions import StoredInput, look_over
 from spark_preprocess.publish import Summary
 from spark_preprocess.quality_counts import features_of_json, repository_of_json
@@ -41,7 +43,7 @@ def preprocess(settings: SparkPreprocessSettings, environment: MutableMapping[st
                                 "and check SENTINEL_MONGODB_DATABASE")
     if is_up_to_date(store, stored.snapshot, feature_fingerprint()):
         return {"n_pull_requests": stored.n_pull_requests, "outcome": "nothing to do", "new": 0}
-    run_id = new_run_id(datetime.now(UTC))
+    run_id = new_run_id(datetime.now(UTC), latest_run_id(store))
     try:
         check_writable(store, run_id)
         summaries = fold_on_spark(settings, environment, stored, run_id, time_spent)
@@ -105,9 +107,11 @@ def check_writable(store: ObjectStore, run_id: str) -> None:
     store.delete(name)
 
 
-def new_run_id(now: datetime) -> str:
-    """Return a name that sorts by time and that no other run has."""
-    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+def new_run_id(now: datetime, latest: str | None) -> str:
+    """Return a name that no other run has, and that sorts by time: after `latest`, though the clock was set back."""
+    begun = None if latest is None else begun_at(latest)
+    at = now if begun is None else max(now, begun + timedelta(seconds=1))
+    return f"{at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 
 def count_rejected(summaries: list[Summary], stored: StoredInput, most: float) -> dict[str, int]:

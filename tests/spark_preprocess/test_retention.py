@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from sentinel.object_store import FolderStore
-from sentinel.provenance import Provenance, publish_provenance
+from sentinel.provenance import Provenance, find_latest_run, latest_run_id, publish_provenance
 from spark_preprocess.retention import delete_old_runs, is_up_to_date, names_of_run
+from spark_preprocess.spark_preprocess import new_run_id
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -29,6 +30,22 @@ def put_run(store, run_id, is_published=True, fingerprint="code"):
 def runs_of(store):
     """List the runs that have a file."""
     return sorted({name.split("/")[1] for name in store.names("")})
+
+
+@pytest.mark.parametrize("latest, at_least", [
+    (None, "20260310T120000Z-"), ("20260309T110000Z-aa", "20260310T120000Z-"), ("odd", "20260310T120000Z-"),
+    ("20260310T120000Z-ff", "20260310T120001Z-"), ("20990101T000000Z-aa", "20990101T000001Z-"),
+])
+def test_new_run_comes_after_the_latest_though_the_clock_was_set_back(store, latest, at_least):
+    if latest is not None:
+        put_run(store, latest)
+
+    run_id = new_run_id(NOW, latest_run_id(store))
+    put_run(store, run_id)
+
+    assert run_id.startswith(at_least)
+    assert latest == "odd" or run_id == find_latest_run(store).run_id
+    assert run_id != new_run_id(NOW, latest)
 
 
 def test_latest_runs_stay_and_older_ones_go(store):
