@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import urlopen
 
+from tests.patience import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 180.0
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,16 @@ class Ended:
 class Stage:
     """One start of a stage; its output goes into a file."""
 
-    def __init__(self, name: str, environment: Mapping[str, str], folder: Path, *arguments: str) -> None:
-        """Start it in a folder that is no place to import from."""
+    def __init__(self, name: str, environment: Mapping[str, str], folder: Path, *arguments: str,
+                 prepare: Callable[[], None] | None = None) -> None:
+        """Start it in a folder that is no place to import from; `prepare` runs in the new process before."""
         folder.mkdir(parents=True, exist_ok=True)
         self.log = folder / f"{name}-{time.monotonic_ns()}.log"
         self._began = time.monotonic()
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", name, *arguments], cwd=folder, stdout=output, stderr=subprocess.STDOUT,
+                preexec_fn=prepare,
                 env={"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder), "PYTHONPATH": str(ROOT),
                      **environment})
 
@@ -103,7 +106,11 @@ class MlflowServer:
             self._process = subprocess.Popen(command, cwd=self.folder, stdout=output, stderr=output,
                                              start_new_session=True,
                                              env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"})
-        wait_until(self._answers)
+        try:
+            wait_until(self._answers)
+        except BaseException:
+            self.kill()  # nobody else would: the fixture has not got it yet
+            raise
 
     def kill(self) -> None:
         """Kill -9 it and its workers."""

@@ -29,8 +29,12 @@ class KillableMongo:
 
     def start(self) -> None:
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        with MongoClient(self.uri, serverSelectionTimeoutMS=int(PATIENCE_SECONDS * 1000)) as client:
-            client.admin.command("ping")
+        try:
+            with MongoClient(self.uri, serverSelectionTimeoutMS=int(PATIENCE_SECONDS * 1000)) as client:
+                client.admin.command("ping")
+        except BaseException:
+            self.kill()  # nobody else would: the fixture has not got it yet
+            raise
 
     def kill(self) -> None:
         self._process.kill()
