@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))
 ON = True  # YAML 1.1 reads the key `on` as true
 PINNED = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40}|\./\.github/workflows/stage\.yml")
+IN_PULL_REQUESTS = "${{ github.event_name == 'pull_request' }}"
 COMMANDS = re.compile(r'make (--silent )?[a-z-]+( [A-Z]+="\$(\([^)]*\)|[A-Z]+)")*( \| tee -a "\$[A-Z_]+")?')
 MAKEFILES = [ROOT / "Makefile", *sorted((ROOT / "delivery").glob("*.mk"))]
 
@@ -50,6 +51,17 @@ def test_every_job_has_a_limit_and_a_fixed_runner(path):
     own = [job for job in jobs(path).values() if "uses" not in job]
 
     assert not [job for job in own if job["timeout-minutes"] > 90 or job["runs-on"] != "ubuntu-24.04"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_runs_have_a_group_and_none_that_holds_a_secret_is_cancelled_after_a_merge(path):
+    group = read(path).get("concurrency")
+
+    if "workflow_call" in read(path)[ON]:
+        assert group is None  # its callers have one
+    else:
+        assert group["group"].startswith(path.stem)
+        assert "secrets" not in str(jobs(path)) or group["cancel-in-progress"] in (False, IN_PULL_REQUESTS)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

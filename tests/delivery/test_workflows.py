@@ -3,6 +3,7 @@
 Stood in for are Docker, cosign, and the tests of the stages and of the images; `make test-workflows` runs this.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from tests.delivery.delivering import STAGE, change, digests, in_registry, said
 from tests.delivery.hosted import FOLDERS, SECRETS, STAGES
-from tests.delivery.workflow_runner import Event, triggered
+from tests.delivery.workflow_runner import Event, run_workflow, triggered
 
 pytestmark = pytest.mark.long_workflows
 
@@ -38,6 +39,41 @@ def test_four_releases_at_once_all_end_written(first_delivery):
     assert in_registry(made) == digests(made)
     assert 8 == len(made.hosted.attested)  # where it was built and what is in it, of each
     assert "4" == made.git("rev-list", "--count", "--author", "sentinel delivery", "staging", at=made.hosted.server)
+
+
+def test_two_merges_at_once_end_in_both_digests(delivered):
+    """The second is merged before the first one's workflow begins, so that both write on what neither has seen."""
+    before = digests(delivered)
+    merges = [delivered.merge(change("data-fetch")), delivered.merge(change("ml-training"))]
+
+    with ThreadPoolExecutor(len(merges)) as pool:
+        results = {stage: jobs for done in pool.map(delivered.run, merges) for stage, jobs in done.items()}
+
+    assert ["success"] * 2 == [results[stage]["stage/write"].result for stage in ("data-fetch", "ml-training")]
+    assert {"data-fetch", "ml-training"} == {stage for stage in STAGES if before[stage] != digests(delivered)[stage]}
+    assert in_registry(delivered) == digests(delivered)
+
+
+def test_newer_base_image_becomes_a_commit_that_starts_all_four(delivered):
+    folder = delivered.folder / "skopeo"
+    folder.mkdir()
+    (folder / "skopeo").write_text("#!/bin/sh\nprintf manifest\n")
+    (folder / "skopeo").chmod(0o755)
+    delivered.hosted.environment["PATH"] = f"{folder}:{delivered.hosted.environment['PATH']}"
+    delivered.merge({f"{path}/Dockerfile": "ARG BASE=python:3.11-slim\nFROM scratch\n" for path in FOLDERS.values()})
+    event = Event("schedule", "refs/heads/main", delivered.git("rev-parse", "origin/main"))
+
+    first, second = (run_workflow(delivered.hosted, delivered.workflow("base-image"), event)["update"]
+                     for _ in range(2))
+
+    assert triggered(delivered.workflow("base-image"), event)
+    assert ("success", "success") == (first.result, second.result), first.said + second.said
+    assert "newer base" in first.said and "the base is the newest" in second.said
+    delivered.git("fetch", "--quiet", "origin")
+    changed = delivered.git("diff", "--name-only", "origin/staging~", "origin/staging").splitlines()
+    pushed = Event("push", "refs/heads/staging", delivered.git("rev-parse", "origin/staging"), tuple(changed))
+    assert sorted(f"{path}/Dockerfile" for path in FOLDERS.values()) == sorted(changed)
+    assert list(STAGES) == [stage for stage in STAGES if triggered(delivered.workflow(stage), pushed)]
 
 
 def test_same_tree_twice_builds_nothing_and_writes_nothing(delivered):
@@ -109,9 +145,13 @@ def test_branch_and_title_that_are_commands_stay_text(delivered, words):
 
     results = delivered.run(tried)
     promotion = delivered.promote(event)
+    by_hand = run_workflow(delivered.hosted, delivered.workflow(STAGE),
+                           Event("workflow_dispatch", f"refs/heads/{hostile}", event.sha))
 
     assert "success" == results[STAGE]["stage/test"].result, said(results[STAGE])
     assert "success" == promotion.result, promotion.said
+    assert ["success", "skipped", "skipped"] == [by_hand[f"stage/{name}"].result
+                                                 for name in ("test", "release", "write")], said(by_hand)
     assert not canary.exists()
 
 
