@@ -16,12 +16,14 @@ from sentinel.object_store import FolderStore
 from sentinel.settings import MlflowSettings
 from tests.chaos.conftest import SEED
 from tests.chaos.fault_proxy import FaultProxy
-from tests.chaos.processes import MlflowServer, Stage, kill_after
+from tests.chaos.memory import memory_group
+from tests.chaos.processes import Ended, MlflowServer, Stage, kill_after
 from tests.ml_training.small_features import make_rows, publish_features
 
 pytestmark = pytest.mark.chaos
 SMALL = {"SENTINEL_MAX_STEPS": "20", "SENTINEL_MIN_STEPS": "20", "SENTINEL_N_NETWORKS": "2",
          "SENTINEL_TRIMMED_NETWORKS": "1", "SENTINEL_HIDDEN_WIDTH": "8"}
+SHARES_OF_MEMORY = (0.3, 0.6, 0.8)  # of what a clean run needs
 OLD, NEW, N_KILLS = "20260101T000000Z-0000aaaa", "20260102T000000Z-0000bbbb", 6
 
 
@@ -89,6 +91,28 @@ def test_training_killed_at_seeded_points_keeps_one_champion_that_loads(train, e
     assert kills and all(one in ([OLD], [NEW]) for one in shown)
     assert (0, NEW) == (again.exit_code, champion.tags["features_run_id"]), again.output[-2000:]
     assert (0, False) == (idle.exit_code, idle.last["trained"])
+
+
+def test_training_whose_memory_ends_keeps_one_champion_that_loads(environment, store, tmp_path, seen):
+    def train(limit_bytes: int | None = None) -> tuple[Ended, int]:
+        with memory_group(limit_bytes) as group:
+            return Stage("ml_training", environment, tmp_path / "runs", prepare=group.join).wait(), group.peak_bytes
+
+    publish_features(store, make_rows(160), run_id=OLD)
+    _, peak_bytes = train()
+    publish_features(store, make_rows(200), run_id=NEW)
+    ended, shown = [], []
+    for share in SHARES_OF_MEMORY:
+        ended.append(train(int(share * peak_bytes))[0].exit_code)
+        shown.append([model.tags["features_run_id"] for model in champions(environment, store)])
+
+    again, _ = train()
+
+    [champion] = champions(environment, store)
+    seen(exit=[*ended, again.exit_code], peak_megabytes=round(peak_bytes / 1e6))
+    assert -9 in ended and set(ended) <= {-9, 0}
+    assert all(one in ([OLD], [NEW]) for one in shown)
+    assert (0, NEW) == (again.exit_code, champion.tags["features_run_id"]), again.output[-2000:]
 
 
 def test_two_trainings_at_once_end_with_one_champion(train, environment, store, seen):
