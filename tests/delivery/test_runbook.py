@@ -36,6 +36,16 @@ def test_every_file_of_the_runbook_exists():
     assert len(named) > 3
 
 
+def test_every_file_and_make_target_of_the_threat_model_exists():
+    text = (ROOT / "SECURITY.md").read_text("utf-8")
+    files = {*re.findall(r"\]\(([\w/.-]+)\)", text), *re.findall(r"`((?:delivery|vault)/[\w/.-]+)`", text)}
+    targets = set(re.findall(r"`make ([a-z-]+)`", text))
+
+    assert [] == [name for name in sorted(files) if not (ROOT / name).exists()]
+    assert [] == [name for name in sorted(targets) if not any(f"\n{name}:" in path.read_text() for path in MAKEFILES)]
+    assert len(files) > 2 and "update-base" in targets
+
+
 def test_the_runbook_tells_the_schedules_that_the_cron_jobs_have():
     rows = {"data-fetch": "every hour, at 5 past", "spark-preprocess": "every three hours, at 35 past",
             "ml-training": "04:15 UTC"}

@@ -205,7 +205,7 @@ def _check_out(hosted: Hosted, given: Mapping[str, str], event: Event, machine: 
     work = machine / "work"
     commands = [["git", "clone", "--quiet", str(hosted.server), str(work)],
                 ["git", "-C", str(work), "fetch", "--quiet", str(event.head_repository or hosted.server), event.sha],
-                ["git", "-C", str(work), "checkout", "--quiet", "--detach", given.get("ref") or event.sha]]
+                ["git", "-C", str(work), "checkout", "--quiet", given.get("ref") or event.sha]]  # a branch, or a commit
     if given.get("persist-credentials") != "true" or not given.get("ssh-key"):
         commands.append(["git", "-C", str(work), "remote", "set-url", "--push", "origin", "/no/credentials"])
     for command in commands:
