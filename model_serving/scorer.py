@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from gevent import get_hub
+from gevent.lock import RLock
 from numpy.typing import NDArray
 
 from model_serving.champion_copy import MODEL, QUANTILES, VERDICTS, Attempt, ChampionFacts, ChampionFolder
@@ -35,6 +36,7 @@ class Champion:
     """One model with the histories that belong to it; everything that an answer depends on."""
 
     facts: ChampionFacts
+    model_file: bytes  # to open the model anew when the copy may be gone from the disk
     model: AnomalyModel
     histories: Mapping[str, RepositoryHistory]  # by repository in lower case, as GitHub compares names
     verdicts: VerdictTable | None
@@ -73,7 +75,8 @@ class Champion:
 def load_champion(folder: ChampionFolder) -> Champion:
     """Load and try the copy in use; raises NotFoundError, CorruptFileError or FingerprintError."""
     facts = folder.facts()
-    model = AnomalyModel.from_bytes(folder.read(facts, MODEL))
+    model_file = folder.read(facts, MODEL)
+    model = AnomalyModel.from_bytes(model_file)
     expected = feature_fingerprint()
     model.check_fingerprint(expected)
     if facts.feature_fingerprint != expected or facts.feature_names != FEATURE_NAMES:
@@ -84,7 +87,8 @@ def load_champion(folder: ChampionFolder) -> Champion:
     for repository, file in facts.histories.items():
         histories[repository.lower()] = RepositoryHistory.from_bytes(folder.read(facts, file))
     verdicts = VerdictTable.from_bytes(folder.read(facts, VERDICTS)) if VERDICTS in facts.files else None
-    champion = Champion(facts, model, histories, verdicts, _read_quantiles(folder.read(facts, QUANTILES)))
+    quantiles = _read_quantiles(folder.read(facts, QUANTILES))
+    champion = Champion(facts, model_file, model, histories, verdicts, quantiles)
     check_probes(champion)
     return champion
 
@@ -107,12 +111,23 @@ class Scorer:
         self.reason = "no champion was loaded yet"  # why there is none, or why the newer one was refused
         self._champion: Champion | None = None
         self._seen: str | None = None  # the last copy that was tried, good or bad
+        self._loading = RLock()  # requests and the watch may look for the same copy at once
 
     @property
     def champion(self) -> Champion:
         """Return the champion; raises a 503 with the reason where there is none."""
-        if self._champion is None:
+        champion = self.find_champion()
+        if champion is None:
             raise not_ready(self.why_none())
+        return champion
+
+    def find_champion(self) -> Champion | None:
+        """Return the champion; a worker without one looks for a copy first.
+
+        So all workers of a machine are ready as soon as one of them has copied a champion, whoever is asked.
+        """
+        if self._champion is None:
+            self.load_newer()
         return self._champion
 
     def why_none(self) -> str:
@@ -122,7 +137,7 @@ class Scorer:
 
     @property
     def has_champion(self) -> bool:
-        """Tell whether requests can be answered."""
+        """Tell whether a champion was loaded, without looking for one."""
         return self._champion is not None
 
     def load(self) -> bool:
@@ -142,14 +157,17 @@ class Scorer:
 
         It is loaded in a thread of the system's, so that requests go on meanwhile.
         """
-        name = self.folder.current_name()
-        return name is not None and name != self._seen and bool(get_hub().threadpool.apply(self.load))
+        with self._loading:
+            name = self.folder.current_name()
+            return name is not None and name != self._seen and bool(get_hub().threadpool.apply(self.load))
 
     def reopen_model(self) -> None:
-        """Open the model's session anew; a session does not survive a fork."""
+        """Open the model's session anew; a session does not survive a fork.
+
+        The disk may hold only newer copies by now, so that nothing is read from there.
+        """
         if self._champion is not None:
-            content = self.folder.read(self._champion.facts, MODEL)
-            self._champion = replace(self._champion, model=AnomalyModel.from_bytes(content))
+            self._champion = replace(self._champion, model=AnomalyModel.from_bytes(self._champion.model_file))
 
     def last_attempt(self) -> Attempt | None:
         """Return what MLflow last answered to any worker of this machine."""

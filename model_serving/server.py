@@ -93,18 +93,20 @@ class Server(BaseApplication):
         is_first = worker.age == 1
         self._tell_ready(is_first)
         self._tell_age()
-        threading.Thread(target=self._watch, args=(is_first,), daemon=True).start()
+        threading.Thread(target=self._watch, args=(is_first, self._scorer.has_champion), daemon=True).start()
         threading.Thread(target=self._load.watch, daemon=True).start()
 
-    def _watch(self, is_first: bool) -> None:
+    def _watch(self, is_first: bool, is_told: bool) -> None:
+        """Look for newer champions for ever; `is_told` says whether this worker has told that it is ready."""
         while True:
             time.sleep(WATCH_SECONDS)
             try:
-                was_ready = self._scorer.has_champion
-                if is_refresh_due(self._settings, was_ready):
+                if is_refresh_due(self._settings, self._scorer.has_champion):
                     refresh(self._settings)
-                if self._scorer.load_newer() and not was_ready:
+                self._scorer.load_newer()
+                if self._scorer.has_champion and not is_told:  # a request may have been the first to load it
                     self._tell_ready(is_first)
+                    is_told = True
                 self._tell_age()
             except Exception as error:  # the watch outlives whatever goes wrong once
                 get_logger().exception("model_serving.watch_failed", error=type(error).__name__)

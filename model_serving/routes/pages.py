@@ -58,19 +58,20 @@ def page_routes(scorer: Scorer, settings: ServingSettings, clock: Callable[[], d
     @routes.get("/")
     def ranking_page() -> Response:
         """Show the ranked list of a repository, or of all."""
-        if not scorer.has_champion:
+        champion = scorer.find_champion()
+        if champion is None:
             return _html("no_model.html", 503, reason=scorer.why_none())
         try:
-            return _html("ranking.html", **ranking_view(scorer.champion))
+            return _html("ranking.html", **ranking_view(champion))
         except ProblemError as problem:
-            return _html("problem.html", problem.status, problem=problem, facts=_model_facts(scorer.champion))
+            return _html("problem.html", problem.status, problem=problem, facts=_model_facts(champion))
 
     @routes.get("/pull-request/<owner>/<name>/<int:number>")
     def pull_request_page(owner: str, name: str, number: int) -> Response:
         """Show one pull request and the place of each of its reasons."""
-        if not scorer.has_champion:
+        champion = scorer.find_champion()
+        if champion is None:
             return _html("no_model.html", 503, reason=scorer.why_none())
-        champion = scorer.champion
         try:
             ranked = find_known(champion, f"{owner}/{name}", number)
         except ProblemError as problem:

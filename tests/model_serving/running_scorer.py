@@ -71,6 +71,13 @@ class RunningScorer:
         pid = self.process.pid
         return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
+    def wait_for_new_worker(self, before: set[int]) -> None:
+        """Wait for a worker that was not there `before`."""
+        patience = time.monotonic() + PATIENCE_SECONDS
+        while not self.workers() - before:
+            assert self.process.poll() is None and time.monotonic() < patience, self.log.read_text()[-2000:]
+            time.sleep(0.05)
+
     def left_behind(self) -> list[str]:
         """Return the processes of the group that still run."""
         return [stat for path in Path("/proc").glob("[0-9]*/stat") if (stat := _read(path))

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import gevent
 import pytest
 from flask.testing import FlaskClient
 
@@ -10,7 +11,7 @@ from model_serving.app import create_app
 from model_serving.champion_copy import CURRENT, MODEL, Attempt, ChampionFolder
 from model_serving.load import Load
 from model_serving.refresh import must_look_first
-from model_serving.scorer import Scorer
+from model_serving.scorer import Scorer, load_champion
 from model_serving.settings import ServingSettings
 from sentinel.object_store import open_object_store
 from tests.model_serving.conftest import TOKEN
@@ -70,6 +71,29 @@ def test_a_newer_copy_takes_over_once(own_copy: ServingSettings) -> None:
     assert scorer.load_newer()
     assert "2" == scorer.champion.facts.registry_version
     assert not scorer.load_newer()
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/model", "/ranking", "/"])
+def test_a_worker_without_a_champion_looks_for_a_copy_when_it_is_asked(
+        settings: ServingSettings, own_copy: ServingSettings, tmp_path: Path, path: str) -> None:
+    client = create_app(Scorer(tmp_path / "new"), settings).test_client()
+    assert 503 == client.get(path).status_code
+    shutil.copytree(own_copy.champion_folder, tmp_path / "new")
+
+    assert 200 == client.get(path).status_code
+
+
+def test_requests_that_come_at_once_load_a_copy_once(own_copy: ServingSettings,
+                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+    monkeypatch.setattr("model_serving.scorer.load_champion",
+                        lambda folder: loaded.append("once") or load_champion(folder))
+    scorer = Scorer(own_copy.champion_folder)
+
+    found = [one.get() for one in [gevent.spawn(scorer.find_champion) for _ in range(8)]]
+
+    assert ["once"] == loaded
+    assert 1 == len(set(map(id, found))) and found[0] is not None
 
 
 def test_the_same_champion_is_not_copied_again_unless_it_is_harmed(own_copy: ServingSettings) -> None:

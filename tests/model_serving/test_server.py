@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,11 +13,12 @@ from urllib.request import urlopen
 
 import pytest
 
-from model_serving.champion_copy import LAST_ATTEMPT, Attempt, ChampionFolder
+from model_serving.champion_copy import LAST_ATTEMPT, MODEL, Attempt, ChampionFolder
 from model_serving.refresh import COPY_OPTION
 from model_serving.settings import ServingSettings
 from sentinel.settings import environment_of
 from tests.model_serving.made_up_harbour import pull_request_json
+from tests.model_serving.made_up_model import copy_model
 from tests.model_serving.running_scorer import PATIENCE_SECONDS, RunningScorer
 
 
@@ -56,16 +56,31 @@ def test_slow_clients_do_not_stop_others_and_a_killed_worker_is_replaced(running
     os.kill(min(before), signal.SIGKILL)
 
     statuses = [running.ask("/score", pull_request_json())[0] for _ in range(20)]
-    patience = time.monotonic() + PATIENCE_SECONDS
-    while len(running.workers() - before) < 1 and time.monotonic() < patience:
-        time.sleep(0.05)
+    running.wait_for_new_worker(before)
 
     assert [200] * 20 == statuses
-    assert 1 == len(running.workers() - before)
     for one in slow:
         one.close()
     assert 130 == running.stop(signal.SIGINT)
     assert [] == running.left_behind()
+
+
+def test_workers_are_replaced_though_the_copy_that_the_master_loaded_is_gone(
+        running: RunningScorer, settings: ServingSettings, tmp_path: Path) -> None:
+    folder = ChampionFolder(tmp_path / "champion")
+    assert 200 == running.ask("/readyz")[0]
+    first, before = folder.current_name(), running.workers()
+    content = (folder.folder / first / MODEL).read_bytes()
+    for number in "2", "3", "4":
+        copy_model(settings.model_copy(update={"champion_folder": folder.folder}), content, registry_version=number)
+    assert not (folder.folder / first).exists()
+    for worker in before:
+        os.kill(worker, signal.SIGKILL)
+
+    answers = [running.ask("/model") for _ in range(10)]
+
+    assert [(200, "4")] * 10 == [(status, model.get("registry_version")) for status, model in answers]
+    assert not running.workers() & before
 
 
 def test_metrics_of_all_workers_tell_how_old_the_model_is_and_when_mlflow_last_answered(
