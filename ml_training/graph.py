@@ -8,11 +8,15 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from ml_training.detector import FittedParts
+from ml_training.folding import fold_networks
 from ml_training.rarities import Rarities
 from ml_training.scaling import LARGEST_RATIO
 from sentinel.model import INPUT, OPSET, OUTPUTS
 
 IR_VERSION = 10  # what onnxruntime 1.23 reads at opset 21
+COLUMNS = np.array([1])
+TINY = np.array(np.finfo(np.float64).tiny)
+NEARLY_LINEAR = 2.0 ** -27  # asinh of what is a thousand times this is the same in float32
 
 
 class GraphBuilder:
@@ -39,92 +43,89 @@ class GraphBuilder:
 def build_graph(parts: FittedParts, threshold: float, metadata: Mapping[str, str]) -> bytes:
     """Return the model file: `features` (n, n_features) float64 → score, contributions, is_unusual.
 
-    Only the distance and the rarities are exported: pull requests use nothing else.
+    Only the distance and the rarities are exported: pull requests use nothing else. What is linear is multiplied out
+    beforehand, in float64: for one row, the number of nodes is what a score costs.
     """
     if parts.tails is not None or parts.neighbours is not None:
         raise ValueError("tails_weight and neighbours_weight: expected 0 in a model of pull requests")
-    n_features = len(parts.scaling.centers)
     graph = GraphBuilder()
-    scaled = _add_scaling(graph, parts)  # (n, n_features) float64
-    squares = _add_squared_distances(graph, parts, scaled)  # (n, 2, n_features) float64, mean of the networks
-    shares = graph.add("ReduceSum", squares, graph.constant(np.array([1])), keepdims=0)
-    total = graph.add("ReduceSum", shares, graph.constant(np.array([1])), keepdims=1)  # (n, 1)
-    root = graph.add("Max", graph.add("Sqrt", total), graph.constant(np.array(np.finfo(float).tiny)))
+    squares = _add_squared_distances(graph, parts, _add_scaling(graph, parts))  # (n, n_features), mean of the networks
+    total = graph.add("ReduceSum", squares, graph.constant(COLUMNS), keepdims=1)  # (n, 1)
+    root = graph.add("Sqrt", total)
+    above = graph.add("Max", total, graph.constant(TINY))
     if parts.rarities is None:
-        graph.add("Div", shares, root, output="contributions")
+        graph.add("Mul", squares, graph.add("Div", root, above), output="contributions")
     else:
-        _join_with_rarities(graph, graph.add("Div", shares, root), parts.rarities)
-    graph.add("ReduceSum", "contributions", graph.constant(np.array([1])), keepdims=0, output="score")
+        _join_with_rarities(graph, squares, root, above, parts.rarities)
+    graph.add("ReduceSum", "contributions", graph.constant(COLUMNS), keepdims=0, output="score")
     graph.add("Greater", "score", graph.constant(np.array(threshold)), output="is_unusual")
-    return _to_bytes(graph, n_features, metadata)
+    return _to_bytes(graph, len(parts.scaling.centers), metadata)
 
 
 def _add_scaling(graph: GraphBuilder, parts: FittedParts) -> str:
+    """Add the scaled rows as shares of each column's limit, (n, n_features) float32, in -1..1.
+
+    asinh(NEARLY_LINEAR · ratio) / NEARLY_LINEAR is the ratio itself in float32: one operator serves all columns.
+    """
     scaling = parts.scaling
-    ratio = graph.add("Div", graph.add("Sub", INPUT, graph.constant(scaling.centers)), graph.constant(scaling.spreads))
-    bounds = [graph.constant(np.array(sign * LARGEST_RATIO)) for sign in (-1, 1)]
-    ratio = graph.add("Clip", ratio, *bounds)
-    size = graph.add("Abs", ratio)  # asinh by parts: onnxruntime has no float64 kernel for it
-    root = graph.add("Sqrt", graph.add("Add", graph.add("Mul", size, size), graph.constant(np.array(1.0))))
-    logarithm = graph.add("Log", graph.add("Add", size, root))
-    asinh = graph.add("Mul", graph.add("Sign", ratio), logarithm)
-    stretched = graph.add("Where", graph.constant(scaling.is_heavy), asinh, ratio)
-    centered = graph.add("Sub", stretched, graph.constant(scaling.means))
-    scaled = graph.add("Div", centered, graph.constant(scaling.deviations))
-    scaled = graph.add("Min", graph.add("Max", scaled, graph.constant(-scaling.limits)), graph.constant(scaling.limits))
-    return graph.add("Where", graph.add("IsNaN", INPUT), graph.constant(np.array(0.0)), scaled)
+    bends = np.where(scaling.is_heavy, 1.0, NEARLY_LINEAR)
+    ratio = graph.add("Mul", graph.add("Sub", INPUT, graph.constant(scaling.centers)),
+                      graph.constant(bends / scaling.spreads))
+    small = graph.add("Clip", graph.add("Cast", ratio, to=TensorProto.FLOAT),
+                      *[graph.constant(np.array(sign * LARGEST_RATIO, np.float32)) for sign in (-1, 1)])
+    units = scaling.deviations * scaling.limits
+    scaled = graph.add("Mul", graph.add("Asinh", small), graph.constant((1 / (bends * units)).astype(np.float32)))
+    scaled = graph.add("Add", scaled, graph.constant((-scaling.means / units).astype(np.float32)))
+    scaled = graph.add("Clip", scaled, *[graph.constant(np.array(sign, np.float32)) for sign in (-1, 1)])
+    return graph.add("Where", graph.add("IsNaN", INPUT), graph.constant(np.array(0, np.float32)), scaled)
 
 
 def _add_squared_distances(graph: GraphBuilder, parts: FittedParts, scaled: str) -> str:
-    n_networks, n_features = len(parts.whitenings), len(parts.scaling.centers)
-    small = graph.add("Cast", scaled, to=TensorProto.FLOAT)
-    rows = graph.add("Unsqueeze", small, graph.constant(np.array([0])))  # (1, n, n_features)
-    rebuilt = rows
-    for layer, (weight, bias) in enumerate(zip(parts.networks.weights, parts.networks.biases)):
-        rebuilt = graph.add("MatMul", rebuilt, graph.constant(weight.numpy()))
-        rebuilt = graph.add("Add", rebuilt, graph.constant(bias.numpy()))
-        if layer in (0, 2):
-            rebuilt = graph.add("Relu", rebuilt)
-    residual = graph.add("Sub", rows, rebuilt)  # (n_networks, n, n_features)
-    copies = graph.add("Expand", rows, graph.add("Shape", residual))
-    joined = graph.add("Concat", copies, residual, axis=2)  # (n_networks, n, 2 · n_features)
-    centers = np.stack([whitening.center for whitening in parts.whitenings])[:, None].astype(np.float32)
-    matrices = np.stack([whitening.matrix for whitening in parts.whitenings]).astype(np.float32)
-    white = graph.add("MatMul", graph.add("Sub", joined, graph.constant(centers)), graph.constant(matrices))
-    lowest = np.where(np.tile(parts.is_one_sided, 2), 0.0, -np.inf).astype(np.float32)
-    white = graph.add("Max", white, graph.constant(lowest))
-    squares = graph.add("ReduceSum", graph.add("Mul", white, white), graph.constant(np.array([0])), keepdims=0)
-    scale = graph.constant(np.array(1 / (n_networks * 2 * n_features)))
-    squares = graph.add("Mul", graph.add("Cast", squares, to=TensorProto.DOUBLE), scale)
-    return graph.add("Reshape", squares, graph.constant(np.array([-1, 2, n_features])))
+    """Add each column's share of the mean squared distance, (n, n_features) float64."""
+    folded = fold_networks(parts)
+    ends = graph.constant(np.array([0, 0, 0, 1]))
+    rows = graph.add("Pad", scaled, ends, graph.constant(np.array(1, np.float32)))  # a column of 1 carries the biases
+    hidden = rows
+    for weights in folded.hidden:
+        hidden = graph.add("Relu", graph.add("MatMul", hidden, graph.constant(weights)))  # (n_networks, n, width + 1)
+    white = graph.add("Add", graph.add("MatMul", rows, graph.constant(folded.of_rows)),
+                      graph.add("MatMul", hidden, graph.constant(folded.of_hidden)))  # (2, n_networks, n, n_features)
+    lowest = graph.constant(np.where(parts.is_one_sided, 0.0, -np.inf).astype(np.float32))
+    white = graph.add("Max", white, lowest)
+    squares = graph.add("ReduceSumSquare", white, graph.constant(np.array([0, 1])), keepdims=0)
+    return graph.add("Cast", squares, to=TensorProto.DOUBLE)
 
 
-def _join_with_rarities(graph: GraphBuilder, distances: str, rarities: Rarities) -> None:
-    """Add `contributions`, as `join_with_rarities` computes them."""
-    columns = graph.constant(np.array([1]))
+def _join_with_rarities(graph: GraphBuilder, squares: str, root: str, above: str, rarities: Rarities) -> None:
+    """Add `contributions`, as `join_with_rarities` computes them of the distances squares / root.
+
+    score · (factor · squares / root² + shares) / (factor + rarity), where factor = 1 + rarity.
+    """
     shares = _add_rarities(graph, rarities)  # (n, n_features)
-    distance = graph.add("ReduceSum", distances, columns, keepdims=1)  # (n, 1)
-    rarity = graph.add("ReduceSum", shares, columns, keepdims=1)
+    rarity = graph.add("ReduceSum", shares, graph.constant(COLUMNS), keepdims=1)  # (n, 1)
     factor = graph.add("Add", rarity, graph.constant(np.array(1.0)))
-    score = graph.add("Sqrt", graph.add("Mul", distance, factor))
-    joined = graph.add("Add", graph.add("Mul", factor, distances), graph.add("Mul", distance, shares))
-    total = graph.add("Mul", distance, graph.add("Add", factor, rarity))
-    total = graph.add("Max", total, graph.constant(np.array(np.finfo(float).tiny)))
-    graph.add("Mul", score, graph.add("Div", joined, total), output="contributions")
+    score = graph.add("Sqrt", graph.add("Mul", root, factor))
+    joined = graph.add("Add", graph.add("Mul", squares, graph.add("Div", factor, above)), shares)
+    graph.add("Mul", joined, graph.add("Div", score, graph.add("Add", factor, rarity)), output="contributions")
 
 
 def _add_rarities(graph: GraphBuilder, rarities: Rarities) -> str:
-    zero = graph.constant(np.array(0.0))
-    known = graph.add("Where", graph.add("IsNaN", INPUT), zero, INPUT)
-    above = graph.add("Max", graph.add("Sub", known, graph.constant(np.array(rarities.usual))), zero)
-    excess = graph.add("Mul", above, graph.constant(rarities.membership.any(axis=1).astype(float)))
-    filled = graph.add("Pad", excess, graph.constant(np.array([0, 0, 0, 1])))  # a column of 0 stands for "no column"
-    strongest = graph.add("ReduceMax", graph.add("Gather", filled, graph.constant(rarities.places), axis=1),
-                          graph.constant(np.array([2])), keepdims=0)  # (n, n_groups)
-    totals = graph.add("MatMul", excess, graph.constant(rarities.membership))
-    totals = graph.add("Max", totals, graph.constant(np.array(np.finfo(float).tiny)))
-    scales = graph.add("Div", graph.add("Mul", strongest, graph.constant(rarities.weights)), totals)
+    """Add what `Rarities.shares` returns, (n, n_features); NaN is above nothing."""
+    is_counted = rarities.membership.any(axis=1)
+    is_above = graph.add("Greater", INPUT, graph.constant(np.where(is_counted, rarities.usual, np.inf)))
+    excess = graph.add("Sub", INPUT, graph.constant(np.array(rarities.usual)))
+    excess = graph.add("Where", is_above, excess, graph.constant(np.array(0.0)))
+    by_group = graph.add("Gather", excess, graph.constant(_filled_places(rarities)), axis=1)
+    strongest = graph.add("ReduceMax", by_group, graph.constant(np.array([2])), keepdims=0)  # (n, n_groups)
+    totals = graph.add("MatMul", excess, graph.constant(rarities.membership / rarities.weights))
+    scales = graph.add("Div", strongest, graph.add("Max", totals, graph.constant(TINY)))
     return graph.add("Mul", excess, graph.add("MatMul", scales, graph.constant(rarities.membership.T)))
+
+
+def _filled_places(rarities: Rarities) -> NDArray[np.int64]:
+    """Return the columns of each group, (n_groups, largest group); the first again stands for "no column"."""
+    places = rarities.places
+    return np.where(places == len(rarities.membership), places[:, :1], places)
 
 
 def _to_bytes(graph: GraphBuilder, n_features: int, metadata: Mapping[str, str]) -> bytes:

@@ -39,6 +39,23 @@ def test_graph_scores_as_torch_does(detector, model):
     assert np.allclose(detector.contributions(X), scored.contributions, atol=1e-4)
 
 
+@pytest.mark.parametrize("value", [np.nan, 0.0, -1e9, 1e-300, 1e30])
+def test_graph_scores_as_torch_does_far_from_everything_fitted(detector, model, value):
+    X = make_rows(60, seed=5)
+    X[np.diag_indices(len(X))] = value  # in one column of each row
+    X[0] = value
+
+    scored = model.score(X)
+
+    assert np.allclose(detector.decision_function(X), scored.scores, rtol=1e-4)
+    assert np.allclose(detector.contributions(X), scored.contributions, rtol=1e-4, atol=1e-4)
+
+
+def test_graph_has_few_nodes(content):
+    """For one row, a score costs what its nodes cost."""
+    assert len(onnx.load_from_string(content).graph.node) < 50
+
+
 def test_contributions_add_up_to_the_score(model):
     scored = model.score(make_rows(50, seed=6))
 
