@@ -4,6 +4,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ Floats = NDArray[np.float64]
 
 MOST_REASONS = 5
 UNUSUAL_PERCENTILE = 90.0  # a value is named when it lies above, or below 100 minus this where both ends are odd
-LEAST_TOLD_NATS = 2.3  # a little less than ln(10), the surprise of the 90th percentile; spares looking at the rest
+LEAST_TOLD_NATS = 2.3  # a little less than ln(10), the surprise of the 90th percentile
 _FEATURES = {feature.name: feature for feature in CATALOGUE}
 
 
@@ -67,8 +68,10 @@ def explain_row(model: AnomalyModel, values: Sequence[float], contributions: Seq
 
     Plain Python: for the few numbers of one row it is ten times faster than arrays.
     """
-    names, usual = model.feature_names, model.usual_contributions
-    columns = [column for column, (contribution, mean) in enumerate(zip(contributions, usual)) if contribution > mean]
+    names = model.feature_names
+    rows = zip(contributions, model.usual_contributions, values, _least_told(names))
+    columns = [column for column, (contribution, mean, value, least) in enumerate(rows)
+               if contribution > mean and value > least]  # NaN is above nothing
     columns.sort(key=contributions.__getitem__, reverse=True)  # equal ones keep their order
     shares: dict[str, float] = {}
     speakers: dict[str, tuple[int, float]] = {}  # of each group the first column, and the percentile of its value
@@ -85,17 +88,23 @@ def explain_row(model: AnomalyModel, values: Sequence[float], contributions: Seq
     return tuple([_reason(names[speakers[group][0]], shares[group], values, speakers[group]) for group in told])
 
 
+@lru_cache(maxsize=8)
+def _least_told(names: tuple[str, ...]) -> list[float]:
+    """Return for each column the value up to which there is nothing to tell; it spares looking at most of them."""
+    return [-math.inf if _FEATURES[name].quantity_highest is None else LEAST_TOLD_NATS for name in names]
+
+
 def _telling_percentile(model: AnomalyModel, column: int, feature: Feature, value: float) -> float | None:
     """Return where a value of a column lies, 0 to 100, ties in the middle; None where that is nothing to tell.
 
     A surprise tells its place in its own repository; other features are compared with all fitted rows, and tell at
-    both ends. NaN, absent, tells nothing.
+    both ends. NaN, absent, never comes here.
     """
     if feature.quantity_highest is not None:
-        percentile = 100 * -math.expm1(-value) if value > LEAST_TOLD_NATS else 0.0
+        percentile = 100 * -math.expm1(-value)
         return percentile if percentile >= UNUSUAL_PERCENTILE else None
     usual = model.usual_values[column]
-    if not usual or value != value:
+    if not usual:
         return None
     percentile = 100 * (bisect_left(usual, value) + bisect_right(usual, value)) / (2 * len(usual))
     return None if 100 - UNUSUAL_PERCENTILE < percentile < UNUSUAL_PERCENTILE else percentile
