@@ -9,7 +9,7 @@ from onnx import helper
 
 from sentinel.errors import CorruptFileError, DataUnusableError, FingerprintError, NotFoundError
 from sentinel.features import FEATURE_NAMES
-from sentinel.model import METADATA, POOLED, AnomalyModel
+from sentinel.model import METADATA, AnomalyModel
 from tests.ml_training.small_features import make_rows
 from tests.ml_training.small_model import build_small, fit_small
 
@@ -91,14 +91,6 @@ def test_percentile_is_the_share_of_this_repository_below(model, detector):
     assert 50 == pytest.approx(model.percentile("octo/unknown", middle), abs=1)
     assert model.percentile("octo/high", middle) < 20
     assert (0.0, 100.0) == (model.percentile("any/where", -1.0), model.percentile("any/where", 1e9))
-
-
-def test_percentile_is_interpolated_as_numpy_does_it(model):
-    scores = sorted(model.card.reference_scores[POOLED])
-    places, asked = np.linspace(0, 100, len(scores)), np.linspace(scores[0] - 1, scores[-1] + 1, 997).tolist()
-
-    for score in [*asked, *scores]:
-        assert np.interp(score, scores, places, left=0.0, right=100.0) == model.percentile("octo/unknown", score)
 
 
 def test_repository_may_have_its_own_threshold(model):
