@@ -59,6 +59,25 @@ def budget_curve(places: Floats, is_known: NDArray[np.bool_], repositories: NDAr
                        int(is_known.sum()), len(names))
 
 
+def planted_curve(usual: Floats, planted: Floats, seed: int) -> BudgetCurve:
+    """Tell what share of the `planted` scores lies above each budget's quantile of the `usual` ones.
+
+    Alerts are counted among the usual alone, and the intervals resample both.
+    """
+    generator = np.random.default_rng(seed)
+    drawn = [_found(generator.choice(usual, len(usual)), generator.choice(planted, len(planted)))
+             for _ in range(N_RESAMPLES)]
+    low, high = np.percentile(drawn, [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)], axis=0)  # (2, n_budgets)
+    found, flagged = _found(usual, planted)
+    return BudgetCurve(BUDGETS, np.column_stack([found, low[0], high[0]]),
+                       np.column_stack([flagged, low[1], high[1]]), len(planted), 1)
+
+
+def _found(usual: Floats, planted: Floats) -> tuple[Floats, Floats]:
+    limits = np.quantile(usual, 1 - np.array(BUDGETS), method="higher")
+    return (planted[:, None] > limits).mean(axis=0), (usual[:, None] > limits).mean(axis=0)
+
+
 def false_alarms_before_first_hit(places: Floats, is_known: NDArray[np.bool_]) -> int | None:
     """Return how many others a reader of the ranked list meets before the first known one; None without any."""
     known = places[is_known & ~np.isnan(places)]

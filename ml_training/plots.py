@@ -12,12 +12,16 @@ from ml_training.networks import Epoch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 Floats = NDArray[np.float64]
 
 WIDTH_INCHES, HEIGHT_INCHES, DOTS_PER_INCH = 7.0, 4.0, 100
-N_BINS = 80
+N_BINS = 40
 N_FEATURES_SHOWN, N_REPOSITORIES_SHOWN = 20, 12
+PERCENTS_SHOWN = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+SMALLEST_SHARE_SHOWN = 0.1  # %, on axes that know no 0
+SPLITS_IN_WORDS = {"train": "fitted", "validation": "decided when to stop", "test": "judged, the last ones"}
 
 
 def draw_plots(folder: Path, epochs: Sequence[Epoch], scores: Floats, splits: NDArray[np.str_], threshold: float,
@@ -29,9 +33,9 @@ def draw_plots(folder: Path, epochs: Sequence[Epoch], scores: Floats, splits: ND
     _draw(folder / "features.png", lambda axes: _features(axes, mean_contributions))
 
 
-def draw_alert_budgets(path: Path, curves: Mapping[str, BudgetCurve]) -> None:
-    """Draw how many alerts a budget really gives, and, where incidents are known, how many of them it finds."""
-    _draw(path, lambda axes: _alert_budgets(axes, curves))
+def draw_alert_budgets(path: Path, curves: Mapping[str, BudgetCurve], known: str = "known incidents") -> None:
+    """Draw how many alerts a budget really gives, and, where some are known, how many of the `known` it finds."""
+    _draw(path, lambda axes: _alert_budgets(axes, curves, known))
 
 
 def draw_calibration(path: Path, budgets: Sequence[float], real: Mapping[str, Sequence[float]]) -> None:
@@ -49,31 +53,49 @@ def _draw(path: Path, draw: Callable[["Axes"], None]) -> None:
     figure.savefig(path)
 
 
-def _alert_budgets(axes: "Axes", curves: Mapping[str, BudgetCurve]) -> None:
+def _alert_budgets(axes: "Axes", curves: Mapping[str, BudgetCurve], known: str) -> None:
+    is_recall = any(curve.n_known for curve in curves.values())
     for name, curve in curves.items():
-        budgets = 100 * np.array(curve.budgets)
         flagged, recall = 100 * curve.flagged, 100 * curve.recall
         if curve.n_known:
-            axes.plot(flagged[:, 0], recall[:, 0], marker="o", markersize=4, label=f"{name}: known incidents found")
-            if curve.n_repositories > 1:
-                axes.fill_between(flagged[:, 0], recall[:, 1], recall[:, 2], alpha=0.15)
+            axes.plot(flagged[:, 0], recall[:, 0], marker="o", markersize=4, label=name)
+            axes.fill_between(flagged[:, 0], recall[:, 1], recall[:, 2], alpha=0.15)
         else:
-            axes.plot(budgets, flagged[:, 0], marker="o", markersize=4, label=f"{name}: really flagged")
-            axes.plot(budgets, budgets, color="grey", linewidth=1, linestyle=":", label="as stated")
-    is_recall = any(curve.n_known for curve in curves.values())
-    axes.set(xlabel="pull requests really flagged, %" if is_recall else "alert budget, %", ylim=(0, None),
-             xscale="log", ylabel="known incidents found, %" if is_recall else "pull requests really flagged, %")
+            axes.plot(100 * np.array(curve.budgets), flagged[:, 0], marker="o", markersize=4, label=name)
+    if is_recall:
+        shares = np.geomspace(SMALLEST_SHARE_SHOWN, max(100 * curve.flagged[-1, 0] for curve in curves.values()), 100)
+        axes.plot(shares, shares, color="grey", linewidth=1, linestyle=":", label="by chance")
+        axes.set(xlabel="pull requests really flagged, %", ylabel=f"{known} found, %", ylim=(0, 100), xscale="log")
+    else:
+        _stated(axes, next(iter(curves.values())).budgets)
+        axes.set(xlabel="alert budget, %", ylabel="pull requests really flagged, %", ylim=(0, None), xscale="log")
+    _show_percents(axes.xaxis)
     axes.legend(loc="upper left", frameon=False)
 
 
 def _calibration(axes: "Axes", budgets: Sequence[float], real: Mapping[str, Sequence[float]]) -> None:
-    stated = 100 * np.array(budgets)
-    axes.plot(stated, stated, color="grey", linewidth=1, linestyle=":", label="as stated")
+    _stated(axes, budgets)
     for name, shares in list(real.items())[:N_REPOSITORIES_SHOWN]:
-        axes.plot(stated, 100 * np.array(shares), marker="o", markersize=3, linewidth=1, label=name)
-    axes.set(xlabel="alert budget, %", ylabel="flagged on the next period, %", xscale="log",
-             yscale="symlog", ylim=(0, None))
+        axes.plot(100 * np.array(budgets), np.maximum(100 * np.array(shares), SMALLEST_SHARE_SHOWN), marker="o",
+                  markersize=3, linewidth=1, label=name)
+    axes.set(xlabel="alert budget, %", ylabel=f"flagged on the next period, % (0 is drawn at {SMALLEST_SHARE_SHOWN})",
+             xscale="log", yscale="log", ylim=(SMALLEST_SHARE_SHOWN * 0.9, None))
+    _show_percents(axes.xaxis)
+    _show_percents(axes.yaxis)
     axes.legend(loc="upper left", frameon=False, fontsize=7)
+
+
+def _stated(axes: "Axes", budgets: Sequence[float]) -> None:
+    stated = 100 * np.geomspace(budgets[0], budgets[-1], 100)
+    axes.plot(stated, stated, color="grey", linewidth=1, linestyle=":", label="as stated")
+
+
+def _show_percents(axis: "Axis") -> None:
+    from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullLocator
+
+    axis.set_major_locator(FixedLocator(PERCENTS_SHOWN))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FormatStrFormatter("%g"))
 
 
 def _loss(axes: "Axes", epochs: Sequence[Epoch]) -> None:
@@ -86,9 +108,9 @@ def _loss(axes: "Axes", epochs: Sequence[Epoch]) -> None:
 
 def _scores(axes: "Axes", scores: Floats, splits: NDArray[np.str_], threshold: float) -> None:
     edges = np.linspace(0, np.quantile(scores, 0.999) * 1.1 + 1e-9, N_BINS)
-    for split in ("train", "validation", "test"):
-        axes.hist(np.minimum(scores[splits == split], edges[-1]), edges, histtype="step", density=True, label=split)
-    axes.axvline(threshold, color="black", linestyle="--", linewidth=1, label="threshold")
+    for split, words in SPLITS_IN_WORDS.items():
+        axes.hist(np.minimum(scores[splits == split], edges[-1]), edges, histtype="step", density=True, label=words)
+    axes.axvline(threshold, color="black", linestyle="--", linewidth=1, label=f"threshold {threshold:.2f}")
     axes.set(xlabel="score", ylabel="density", yscale="log")
     axes.legend(loc="upper right", frameon=False)
 

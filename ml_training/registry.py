@@ -102,6 +102,13 @@ class Registry:
             for start in range(0, len(rows), METRICS_AT_ONCE):
                 self._client.log_batch(run_id, metrics=rows[start:start + METRICS_AT_ONCE])
 
+    def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Write tags on a run."""
+        from mlflow.entities import RunTag
+
+        with self._translated("tag a run"):
+            self._client.log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+
     def log_dataset(self, run_id: str, name: str, digest: str, source: str, columns: Sequence[str],
                     n_rows: int) -> None:
         """Say which dataset the run was trained on; `columns` are numbers, `digest` is at most 36 characters."""

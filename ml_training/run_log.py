@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_training.alert_budgets import BUDGETS, budget_curve
+from ml_training.alert_budgets import BUDGETS, planted_curve
 from ml_training.assembly import AssembledModel
+from ml_training.card_text import CardFacts, describe
 from ml_training.dataset import Dataset
 from ml_training.detector import AutoencoderDetector
+from ml_training.environment import describe_environment, installed_packages
 from ml_training.gate import Comparison, plant_oddities
 from ml_training.model_folder import write_model_folder
 from ml_training.plots import draw_alert_budgets, draw_calibration, draw_plots
@@ -44,14 +46,20 @@ def log_run(registry: Registry, run_id: str, run: FittedRun, settings: Hyperpara
     at, dataset = int(now.timestamp() * 1000), run.dataset
     provenance = dataset.provenance
     real = shares_on_the_next_period(run.assembled.scores, dataset, run.splits)
+    figures, packages = _figures(run, real), installed_packages()
+    environment = describe_environment(packages)
     metrics = [(name, getattr(epoch, name), epoch.step, at) for epoch in run.detector.epochs_
                for name in ("training_loss", "validation_loss")]
-    registry.log_metrics(run_id, metrics + [(name, value, 0, at) for name, value in _figures(run, real).items()])
+    registry.log_metrics(run_id, metrics + [(name, value, 0, at) for name, value in figures.items()])
+    registry.tag_run(run_id, {f"environment.{name}": value for name, value in environment.items()})
     registry.log_dataset(run_id, f"features/{provenance.run_id}", provenance.input_snapshot,
                          f"{store_uri}/features/{provenance.run_id}", provenance.feature_names, len(dataset))
     with tempfile.TemporaryDirectory(prefix="sentinel-run-") as folder:
         root = Path(folder)
-        write_model_folder(root / "model", run.assembled.content, run.assembled.card, dataset.X[:3])
+        text = describe(run.assembled.card, CardFacts(provenance, figures, run.comparison.reason, BUDGETS, real,
+                                                      environment))
+        write_model_folder(root / "model", run.assembled.content, run.assembled.card, text, dataset.X[-3:], packages)
+        (root / "packages.txt").write_text("".join(f"{name}=={version}\n" for name, version in packages.items()))
         _draw(root / "plots", run, real, settings)
         registry.log_folder(run_id, root)
 
@@ -61,8 +69,9 @@ def shares_on_the_next_period(scores: Floats, dataset: Dataset, splits: NDArray[
 
     The threshold is calibrated on the validation rows alone, which lie before.
     """
-    shares = {}
-    for name, own in {POOLED: np.arange(len(dataset)), **rows_by_repository(dataset.repositories)}.items():
+    shares, by_repository = {}, rows_by_repository(dataset.repositories)
+    alone = len(by_repository) == 1  # then "all" says what its only repository says
+    for name, own in {POOLED: np.arange(len(dataset)), **({} if alone else by_repository)}.items():
         known = own[~dataset.warm_up[own]]
         before, after = scores[known[splits[known] == "validation"]], scores[known[splits[known] == "test"]]
         if min(len(before), len(after)) >= LEAST_ROWS:
@@ -93,10 +102,7 @@ def _draw(folder: Path, run: FittedRun, real: Mapping[str, Floats], settings: Hy
     test = rows_of(run.splits, "test", dataset.warm_up)
     if len(test) >= LEAST_ROWS:
         planted = run.detector.decision_function(plant_oddities(dataset.X[test], settings.seed))
-        usual = np.sort(assembled.scores[test])
-        places = 1 - np.searchsorted(usual, np.append(usual, planted)) / len(usual)
-        is_planted = np.append(np.zeros(len(usual), bool), np.ones(len(planted), bool))
-        draw_alert_budgets(folder / "alert_budgets.png", {"planted rows": budget_curve(
-            places, is_planted, np.full(len(places), POOLED), settings.seed)})
+        curve = planted_curve(assembled.scores[test], planted, settings.seed)
+        draw_alert_budgets(folder / "alert_budgets.png", {"this model": curve}, "planted oddities")
     if real:
         draw_calibration(folder / "calibration.png", BUDGETS, {name: list(values) for name, values in real.items()})

@@ -8,6 +8,7 @@ from ml_training.alert_budgets import (
     budget_curve,
     false_alarms_before_first_hit,
     places_among_earlier,
+    planted_curve,
 )
 from ml_training.backtest_summary import summarise
 from ml_training.incidents import known_incidents, mark_incidents, read_incidents
@@ -80,3 +81,14 @@ def test_summary_says_rate_stability_and_recall():
     assert f"{(SCORES > 4).sum() / 10:.2f} alerts per repository and week" in words
     assert "median 0.850, lowest 0.800, 2 retrains" in words
     assert f"{(SCORES > 7).sum()} known incident" in words
+
+
+def test_alerts_of_planted_ones_are_counted_among_the_usual_alone():
+    usual, planted = np.arange(1_000.0), np.array([5_000.0] * 30 + [960.0] * 20 + [0.0] * 50)
+
+    curve = planted_curve(usual, planted, seed=0)
+
+    place = BUDGETS.index(0.05)
+    assert (0.5, 0.3) == (curve.recall[place, 0], curve.recall[BUDGETS.index(0.02), 0])
+    assert 0.05 == pytest.approx(curve.flagged[place, 0], abs=1.1e-3)
+    assert curve.recall[place, 1] < 0.5 < curve.recall[place, 2]

@@ -1,5 +1,7 @@
 """The job on a small run of features, with a real MLflow beside it."""
 
+import errno
+import os
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet
 import pytest
+from mlflow import MlflowClient
 
 from ml_training.registry import CHALLENGER, CHAMPION, MODEL_FILE, Registry
 from ml_training.train_autoencoder import load_registered, train_autoencoder
@@ -14,6 +17,7 @@ from ml_training.models import roll_back
 from ml_training.verdict_table import SCHEMA, judged_features_run
 from sentinel.errors import CorruptFileError, DataUnusableError, FingerprintError, NotFoundError, UnavailableError
 from sentinel.features import score
+from sentinel.model import POOLED
 from sentinel.settings import MlflowSettings
 from sentinel.verdict_files import champion_version
 from tests.ml_training.small_features import make_rows, publish_features
@@ -70,6 +74,8 @@ def test_run_keeps_settings_figures_and_files(features, store, registry, setting
     assert [features.run_id in used.dataset.name for used in run.inputs.dataset_inputs] == [True]
     assert 0 <= run.data.metrics["next_period_share_at_budget_10_permille"] <= 1
     assert "| octo/one | " in (folder / "model" / "card.md").read_text()
+    assert np.__version__ == run.data.tags["environment.numpy"]
+    assert f"numpy=={np.__version__}" in (folder / "packages.txt").read_text().splitlines()
 
 
 def test_second_run_does_nothing(features, store, registry, settings):
@@ -176,6 +182,27 @@ def test_infinite_feature_is_refused(store, registry, settings):
         train_autoencoder(settings, store, registry)
 
 
+def test_one_repository_alone_is_enough(store, registry, settings):
+    publish_features(store, make_rows(60), ("octo/only",))
+
+    train_autoencoder(settings, store, registry)
+
+    card = load_registered(registry, registry.find(CHAMPION)).card
+    assert {POOLED, "octo/only"} == card.n_references.keys()
+
+
+def test_feature_that_is_always_absent_says_nothing(store, registry, settings):
+    X = make_rows(60)
+    X[:, 2] = np.nan
+    publish_features(store, X)
+
+    train_autoencoder(settings, store, registry)
+
+    contributions = load_registered(registry, registry.find(CHAMPION)).score(X).contributions
+    assert np.isfinite(contributions).all()
+    assert 0 < contributions.sum()
+
+
 def test_part_cut_short_is_refused_and_the_champion_stays(features, store, registry, settings):
     champion = train_autoencoder(settings, store, registry)
     name = publish_features(store, make_rows(40), run_id="20260102T000000Z-later").parts[0]
@@ -197,6 +224,22 @@ def test_failed_run_is_marked_and_registers_nothing(features, store, registry, s
     with pytest.raises(UnavailableError, match="no room"):
         train_autoencoder(settings, store, registry)
     assert registry.find(CHAMPION) is None
+
+
+def test_full_disk_while_the_run_is_logged_leaves_the_champion(features, store, registry, settings, monkeypatch):
+    champion = train_autoencoder(settings, store, registry)
+    publish_features(store, make_rows(180), run_id="20260102T000000Z-later")
+    monkeypatch.setattr(MlflowClient, "log_artifacts", _full_disk)
+
+    with pytest.raises(UnavailableError, match="could not store the run's files.*No space left.*make room"):
+        train_autoencoder(settings, store, registry)
+    assert [champion["model_version"]] == [model.model_version for model in registry.versions()]
+    assert champion["model_version"] == registry.find(CHAMPION).model_version == champion_version(store)
+    assert "FAILED" == registry._client.search_runs([registry._experiment_id], max_results=1)[0].info.status
+
+
+def _full_disk(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _no_room(store, name, path):
