@@ -3,7 +3,7 @@
 The distance is the root of the mean squared Mahalanobis distance of [scaled input, residual], averaged over
 a few small networks, half of which never saw the farthest rows. For tables of unknown columns, the score is the
 weighted geometric mean of three measures, each divided by its median over the fitted rows: that distance, the
-sum of the columns' own tails, and the distance to the nearest rows. Pull requests use the
+sum of the columns' own tails, and the distance to the nearest row of many small draws. Pull requests use the
 geometric mean of the distance and 1 + the sum of their groups' rarities.
 """
 
@@ -138,7 +138,7 @@ class AutoencoderDetector:
         if parts.tails is not None:
             measures.append((parts.tails.surprises(X), self.settings.tails_weight))
         if parts.neighbours is not None:
-            measures.append((_to_roots(parts.neighbours.squared_gaps(Z)), self.settings.neighbours_weight))
+            measures.append((parts.neighbours.gaps(Z), self.settings.neighbours_weight))
         return measures
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
