@@ -35,6 +35,10 @@ KINDS = ("another's name", "newcomer's workflow", "binary fixture")
 HABITS = ("place_for_author_surprise", "mix_for_author_surprise", "silence_surprise", "hour_surprise",
           "title_shape_surprise", "branch_surprise")
 HABIT_COLUMNS = [FEATURE_NAMES.index(name) for name in HABITS]
+# What alone makes a score higher: of many files some are rare by chance, and a newcomer is odd in many ways.
+CIRCUMSTANCES = {"size": ("log_files",), "experience": ("is_first", "log_experience"),
+                 "size and experience": ("log_files", "is_first", "log_experience")}
+WARM_UP = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ def judge(file: Path, n_kept: int, n_planted: int) -> dict[tuple[str, str], Floa
         X[:first], in_nats=IN_NATS, rarities=catalogue_rarities())
     authors = [record.pull_request.author for record in records]
     shares = {}
-    for name, (real, odd) in scores_of(detector, X, planted, authors).items():
+    for name, (real, odd) in scores_of(detector, X, planted, authors, first).items():
         limits = np.quantile(real[first:], 1 - np.array(BUDGETS), method="higher")
         for kind in KINDS:
             of_kind = odd[[one.kind == kind for one in planted]]
@@ -124,8 +128,8 @@ def fold(records: Sequence[PullRequestRecord], plans: dict[int, list[tuple[str, 
 
 
 def scores_of(detector: AutoencoderDetector, X: Floats, planted: Sequence[Planted], authors: Sequence[str | None],
-              ) -> dict[str, tuple[Floats, Floats]]:
-    """Return each score of the real and of the planted changes."""
+              first: int) -> dict[str, tuple[Floats, Floats]]:
+    """Return each score of the real and of the planted changes; the real ones before `first` were fitted."""
     odd_X = np.stack([one.values for one in planted])
     rarities = [detector.parts_.rarities.shares(table).sum(axis=1) for table in (X, odd_X)]
     joint = [detector.decision_function(table) for table in (X, odd_X)]
@@ -140,7 +144,22 @@ def scores_of(detector: AutoencoderDetector, X: Floats, planted: Sequence[Plante
                 "with habits' joint tail": np.sqrt(distance * (1 + rarity + joint_tail)),
                 "with the author's own tail": np.sqrt(distance * (1 + rarity + tail))}
                for distance, rarity, score, habit, joint_tail, tail in parts]
-    return {name: (columns[0][name], columns[1][name]) for name in columns[0]}
+    scores = {name: (columns[0][name], columns[1][name]) for name in columns[0]}
+    for name, features in CIRCUMSTANCES.items():
+        usual = [usual_logarithms(features, X[WARM_UP:first], joint[0][WARM_UP:first], table) for table in (X, odd_X)]
+        for words, share in (("half", 0.5), ("all", 1.0)):
+            scores[f"less {words} of {name}"] = (joint[0] * np.exp(-share * usual[0]),
+                                                 joint[1] * np.exp(-share * usual[1]))
+    return scores
+
+
+def usual_logarithms(features: Sequence[str], X_fitted: Floats, scores: Floats, X: Floats) -> Floats:
+    """Return what log score the named features alone let expect, by least squares on the fitted rows."""
+    columns = [FEATURE_NAMES.index(name) for name in features]
+    fitted, rows = (np.column_stack([np.ones(len(table)), np.nan_to_num(table[:, columns])])
+                    for table in (X_fitted, X))
+    weights = np.linalg.lstsq(fitted, np.log(np.maximum(scores, 1e-6)), rcond=None)[0]
+    return rows @ weights
 
 
 def joint_nats(surprises: Floats) -> Floats:
