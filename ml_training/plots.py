@@ -63,18 +63,17 @@ def _alert_budgets(axes: "Axes", curves: Mapping[str, BudgetCurve], known: str) 
         else:
             axes.plot(100 * np.array(curve.budgets), flagged[:, 0], marker="o", markersize=4, label=name)
     if is_recall:
-        shares = np.geomspace(SMALLEST_SHARE_SHOWN, max(100 * curve.flagged[-1, 0] for curve in curves.values()), 100)
-        axes.plot(shares, shares, color="grey", linewidth=1, linestyle=":", label="by chance")
+        _diagonal(axes, next(iter(curves.values())).budgets, "by chance")
         axes.set(xlabel="pull requests really flagged, %", ylabel=f"{known} found, %", ylim=(0, 100), xscale="log")
     else:
-        _stated(axes, next(iter(curves.values())).budgets)
+        _diagonal(axes, next(iter(curves.values())).budgets, "as stated")
         axes.set(xlabel="alert budget, %", ylabel="pull requests really flagged, %", ylim=(0, None), xscale="log")
     _show_percents(axes.xaxis)
     axes.legend(loc="upper left", frameon=False)
 
 
 def _calibration(axes: "Axes", budgets: Sequence[float], real: Mapping[str, Sequence[float]]) -> None:
-    _stated(axes, budgets)
+    _diagonal(axes, budgets, "as stated")
     for name, shares in list(real.items())[:N_REPOSITORIES_SHOWN]:
         axes.plot(100 * np.array(budgets), np.maximum(100 * np.array(shares), SMALLEST_SHARE_SHOWN), marker="o",
                   markersize=3, linewidth=1, label=name)
@@ -85,9 +84,9 @@ def _calibration(axes: "Axes", budgets: Sequence[float], real: Mapping[str, Sequ
     axes.legend(loc="upper left", frameon=False, fontsize=7)
 
 
-def _stated(axes: "Axes", budgets: Sequence[float]) -> None:
-    stated = 100 * np.geomspace(budgets[0], budgets[-1], 100)
-    axes.plot(stated, stated, color="grey", linewidth=1, linestyle=":", label="as stated")
+def _diagonal(axes: "Axes", budgets: Sequence[float], label: str) -> None:
+    shares = 100 * np.geomspace(budgets[0], budgets[-1], 100)
+    axes.plot(shares, shares, color="grey", linewidth=1, linestyle=":", label=label)
 
 
 def _show_percents(axis: "Axis") -> None:
