@@ -50,5 +50,5 @@ class ServingSettings(MlflowSettings, ObjectStoreSettings):
         default=1_000, gt=0, description="open connections per worker, idle ones included", examples=["1000"],
     )
     max_wait_seconds: float = Field(
-        default=1.0, gt=0, description="wait for a worker above which requests are turned away", examples=["1"],
+        default=0.5, gt=0, description="wait for a worker above which requests are turned away", examples=["0.5"],
     )
