@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from gunicorn.workers.base import Worker
 from prometheus_client import multiprocess
 
 from model_serving.app import create_app
-from model_serving.load import Load, count_waiting
+from model_serving.load import Load
 from model_serving.metrics import Metrics
 from model_serving.refresh import is_refresh_due, refresh, stop_copying
 from model_serving.scorer import Scorer
@@ -95,8 +94,7 @@ class Server(BaseApplication):
         self._tell_ready(is_first)
         self._tell_age()
         threading.Thread(target=self._watch, args=(is_first, self._scorer.has_champion), daemon=True).start()
-        waiting = partial(count_waiting, worker.sockets[0])
-        threading.Thread(target=self._load.watch, args=(waiting,), daemon=True).start()
+        threading.Thread(target=self._load.watch, daemon=True).start()
 
     def _watch(self, is_first: bool, is_told: bool) -> None:
         """Look for newer champions for ever; `is_told` says whether this worker has told that it is ready."""

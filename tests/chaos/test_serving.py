@@ -4,8 +4,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -14,7 +12,6 @@ from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from statistics import quantiles
-from typing import Any
 from urllib.request import Request, urlopen
 
 import orjson
@@ -34,9 +31,6 @@ pytestmark = [pytest.mark.chaos, pytest.mark.filterwarnings("ignore::Deprecation
 N_SLOW, N_REQUESTS, N_STEADY, N_RELOADS = 256, 20_000, 4, 8
 BODY = orjson.dumps(pull_request_json())
 HEADERS = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
-OPEN_LOOP = Path(__file__).with_name("open_loop.py")
-LARGE = orjson.dumps(pull_request_json(files=[{"filename": f"src/quay_{number}.py"} for number in range(2_000)]))
-MODERATE_SECONDS, TENFOLD_SECONDS = 10.0, 30.0
 OVERLOAD_SECONDS, HEAVY_CLIENTS, HEAVY_ROWS = 20.0, 40, 400
 N_FIRST_ROUNDS = 20
 FIRST_REQUESTS = (("/score", pull_request_json()), ("/readyz", None), ("/model", None), ("/ranking", None))
@@ -146,45 +140,6 @@ def test_far_too_much_load_is_turned_away_early_and_passes(run_scorer, seen):
     assert {200, 503} == set(statuses) and None not in retry_after
     assert {200: 400} == after.statuses
     assert running.process.poll() is None and recovered < 20
-
-
-def test_ten_times_the_load_of_single_requests_is_turned_away_early(run_scorer, tmp_path, seen):
-    running = run_scorer(api_token=SecretStr(TOKEN), max_wait_seconds=0.25)
-    address = running.address
-    request = tmp_path / "request"
-    headers = {"Host": "a", **HEADERS, "Content-Length": len(LARGE)}
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    request.write_bytes(f"POST /score HTTP/1.1\r\n{head}\r\n".encode() + LARGE)
-    most = capacity(address, LARGE)
-    moderate = open_loop(address, most / 2, MODERATE_SECONDS, request)
-    far_too_much = open_loop(address, most * 10, TENFOLD_SECONDS, request)
-    after = measure(address)
-
-    p99 = p(moderate["seconds"]["200"], 99)
-    seen(per_second=round(most), asked_for=round(most * 10), for_seconds=TENFOLD_SECONDS,
-         answers=far_too_much["statuses"], accepted_p99_ms=p(far_too_much["seconds"]["200"], 99),
-         turned_away_p99_ms=p(far_too_much["seconds"]["503"], 99), p99_ms_at_half_the_load=p99)
-    assert {"200", "503"} == {status for status, count in far_too_much["statuses"].items() if count}
-    assert 0 == far_too_much["without_retry_after"]
-    assert p(far_too_much["seconds"]["200"], 99) < 2 * p99 + 1_000
-    assert {200: 400} == after.statuses and running.process.poll() is None
-
-
-def capacity(address: str, body: bytes) -> float:
-    """Return how many requests a second four clients are answered that ask without a pause."""
-    end = time.monotonic() + 5
-    clients = [Client(address, body=body) for _ in range(N_STEADY)]
-    with asking(clients, lambda: time.monotonic() > end):
-        pass
-    return sum(client.statuses[200] for client in clients) / 5
-
-
-def open_loop(address: str, rate: float, seconds: float, request: Path) -> dict[str, Any]:
-    """Ask at a steady rate from a process of its own."""
-    command = [sys.executable, OPEN_LOOP, address.removeprefix("http://"), str(rate), str(seconds), request]
-    looked = subprocess.run(command, check=True, capture_output=True, timeout=seconds + 120)
-    told: dict[str, Any] = orjson.loads(looked.stdout)
-    return told
 
 
 def test_256_slow_clients_hold_up_nobody(run_scorer, seen):

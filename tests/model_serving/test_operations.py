@@ -1,7 +1,6 @@
 """Health, model, metrics, token, and what happens when a champion cannot be used."""
 
 import shutil
-import socket
 from pathlib import Path
 
 import gevent
@@ -10,7 +9,7 @@ from flask.testing import FlaskClient
 
 from model_serving.app import create_app
 from model_serving.champion_copy import CURRENT, MODEL, Attempt, ChampionFolder
-from model_serving.load import Load, count_waiting
+from model_serving.load import Load
 from model_serving.refresh import must_look_first
 from model_serving.scorer import Scorer, load_champion
 from model_serving.settings import ServingSettings
@@ -205,31 +204,6 @@ def test_an_unfinished_copy_is_never_the_one_in_use(own_copy: ServingSettings) -
 
     assert before == (folder.folder / CURRENT).read_text()
     assert not list(folder.folder.glob(".unfinished-*"))
-
-
-@pytest.mark.parametrize(("late", "waiting", "expected"), [
-    ((0.0, 0.0, 0.0, 0.0), (0, 0, 0, 0), 0.0),
-    ((0.0, 3.0, 0.0, 0.0), (0, 0, 0, 0), 0.0),
-    ((0.0, 0.0, 3.0, 2.0), (0, 0, 0, 0), 2.0),
-    ((0.0, 0.0, 0.0, 0.0), (0, 90, 90, 90), 3.0),
-    ((0.0, 0.0, 0.0, 0.0), (90, 90, 90, 3), 0.0),
-], ids=["idle", "one long request", "a queue of open connections", "a queue of new ones", "a queue that went"])
-def test_a_wait_is_what_lasts(late: tuple[float, ...], waiting: tuple[int, ...], expected: float) -> None:
-    load = Load()
-
-    for second, (late_seconds, n_waiting) in enumerate(zip(late, waiting)):
-        load.note(float(second), late_seconds, n_waiting)
-
-    assert expected == load.wait_seconds
-
-
-def test_connections_that_nobody_accepts_are_counted() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        clients = [socket.create_connection(listener.getsockname()) for _ in range(5)]
-
-        assert 5 == count_waiting(listener)
-        for client in clients:
-            client.close()
 
 
 def test_an_overloaded_worker_turns_posts_away_early(scorer: Scorer, settings: ServingSettings) -> None:
