@@ -36,8 +36,14 @@ class Kubernetes:
         return json.loads(self.run("get", kind, "-n", namespace, "-o", "json", *chosen))["items"]
 
     def run_job(self, cronjob: str, name: str, namespace: str, seconds: float,
-                environment: Mapping[str, str] | None = None) -> "FinishedJob":
-        """Start a CronJob's work now and wait for its end, with other variables where some are given."""
+                environment: Mapping[str, str] | None = None, token: str | None = None) -> "FinishedJob":
+        """Start a CronJob's work now and wait for its end."""
+        self.start_job(cronjob, name, namespace, environment, token)
+        return self.wait_for_job(name, namespace, seconds)
+
+    def start_job(self, cronjob: str, name: str, namespace: str, environment: Mapping[str, str] | None = None,
+                  token: str | None = None) -> None:
+        """Start a CronJob's work now, with other variables, and with another token for Vault, where some are given."""
         made = json.loads(self.run("create", "job", name, f"--from=cronjob/{cronjob}", "-n", namespace,
                                    "--dry-run=client", "-o", "json"))
         made["metadata"].pop("ownerReferences", None)
@@ -46,19 +52,31 @@ class Kubernetes:
         container["env"] = [entry for entry in container.get("env", []) if entry["name"] not in changed] + [
             {"name": key, "value": value} for key, value in changed.items()]
         self.run("delete", "job", name, "-n", namespace, "--ignore-not-found", "--wait=true")
+        if token is not None:
+            self.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace},
+                        "data": {"token": token}})
+            [vault] = [one for one in made["spec"]["template"]["spec"]["volumes"] if one["name"] == "vault"]
+            vault["projected"]["sources"] = [{"configMap": {"name": name}}]
         self.apply(made)
+
+    def wait_for_job(self, name: str, namespace: str, seconds: float) -> "FinishedJob":
+        """Wait for a job's end and return how it ended."""
         wait_until(f"job {name} ends", lambda: _is_over(self.get("job", name, namespace)), seconds,
                    lambda: self.run("describe", "job,pods", "-l", f"job-name={name}", "-n", namespace))
         return self.finished_job(name, namespace)
 
     def finished_job(self, name: str, namespace: str) -> "FinishedJob":
         """Return how a job ended, by the last of its pods."""
-        job, pods = self.get("job", name, namespace), self.list("pods", namespace, f"job-name={name}")
-        pods.sort(key=lambda pod: pod["metadata"]["creationTimestamp"])
+        job, pods = self.get("job", name, namespace), self.pods_of(name, namespace)
         ended = pods[-1]["status"]["containerStatuses"][0]["state"].get("terminated", {}) if pods else {}
         log = self.run("logs", pods[-1]["metadata"]["name"], "-n", namespace) if pods else ""
         conditions = {one["type"]: one for one in job["status"].get("conditions", ()) if one["status"] == "True"}
         return FinishedJob("Complete" in conditions, ended.get("exitCode"), log, len(pods))
+
+    def pods_of(self, job: str, namespace: str) -> Sequence[Mapping[str, Any]]:
+        """Return the pods of a job, the latest last."""
+        return sorted(self.list("pods", namespace, f"job-name={job}"),
+                      key=lambda pod: pod["metadata"]["creationTimestamp"])
 
 
 class FinishedJob:

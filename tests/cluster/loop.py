@@ -76,6 +76,11 @@ class Loop:
         """Return Vault as an operator sees it."""
         return hvac.Client(self.settings.trial_vault_addr, token=self.settings.trial_vault_token.get_secret_value())
 
+    def unseal_vault(self) -> None:
+        """Bring Vault back that was sealed."""
+        key = self.settings.trial_vault_unseal_key
+        self.vault().sys.submit_unseal_key(key.get_secret_value() if key else None)
+
     def install(self, environment: str) -> None:
         """Give Argo CD the environment's AppProject and Applications."""
         namespace = NAMESPACES[environment]

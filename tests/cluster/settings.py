@@ -25,6 +25,8 @@ class TrialSettings(Settings):
         default="http://10.200.0.1:8200", description="address of the trial's Vault",
         examples=["http://10.200.0.1:8200"])
     trial_vault_token: SecretStr = Field(default=SecretStr("root"), description="operator's token of the trial's Vault")
+    trial_vault_unseal_key: SecretStr | None = Field(
+        default=None, description="key that unseals the trial's Vault; without it, nobody seals it")
     trial_s3_endpoint: str = Field(default="http://10.200.0.1:7070", description="address of the trial's S3 server",
                                    examples=["http://10.200.0.1:7070"])
     trial_s3_access_key: SecretStr = Field(default=SecretStr("cluster"), description="access key of the same server")

@@ -1,6 +1,8 @@
 """From a merge to production and back, on a real cluster; the steps build on one another: `make cluster-test`."""
 
 import json
+import re
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,6 +21,7 @@ from tests.cluster.steady_client import SteadyClient
 pytestmark = pytest.mark.cluster
 STAGING, PRODUCTION = NAMESPACES["staging"], NAMESPACES["production"]
 JOB_SECONDS, REQUESTS_PER_SECOND, LEAST_REQUESTS = 900.0, 40.0, 20_000
+TOKEN_SECONDS = 600.0  # the shortest life that Kubernetes gives a token
 BROKEN_ANSWER = '''
 
 def verdict_json(*_: Any) -> dict[str, Any]:
@@ -64,6 +67,15 @@ def test_argo_cd_syncs_the_branch_staging(loop: Loop) -> None:
     assert {one["metadata"]["name"] for one in loop.kubernetes.list("cronjobs", STAGING)} == set(STAGES[:3])
 
 
+@pytest.fixture(scope="module")
+def old_token(loop: Loop) -> tuple[str, float]:
+    """Return a token of data-fetch that nobody renews, and when by our clock it has expired."""
+    token = loop.kubernetes.run("create", "token", "data-fetch", "-n", STAGING, "--audience", "vault",
+                                "--duration", f"{TOKEN_SECONDS:.0f}s").strip()
+    return token, time.monotonic() + TOKEN_SECONDS
+
+
+@pytest.mark.usefixtures("old_token")
 def test_three_stages_complete_in_the_order_of_the_data(loop: Loop) -> None:
     """Real pull requests become features, and features a champion; asked again, nothing is left to do."""
     for stage in STAGES[:3]:
@@ -162,7 +174,7 @@ def test_bad_model_never_becomes_champion(loop: Loop, client: SteadyClient) -> N
 @pytest.mark.parametrize(("what", "environment", "exit_code", "words"), [
     ("a wrong role", {"VAULT_ROLE": "sentinel-staging-ml-training"}, 2, "VAULT_ROLE"),
     ("another stage's secret", {"VAULT_SECRET_PATH": "secret/data/sentinel/staging/ml-training"}, 2, "polic"),
-    ("a secret that is not there", {"VAULT_SECRET_PATH": "secret/data/sentinel/staging/nobody"}, 2, ""),
+    ("a secret that is not there", {"VAULT_SECRET_PATH": "secret/data/sentinel/staging/no"}, 2, "VAULT_SECRET_PATH"),
     ("no token file", {"VAULT_TOKEN_PATH": "/var/run/secrets/vault/nothing"}, 2, "/var/run/secrets/vault/nothing"),
     ("no Vault there", {"VAULT_ADDR": "http://10.200.0.1:9", "SENTINEL_VAULT_BUDGET_SECONDS": "5"}, 75, "10.200.0.1:9"),
 ])
@@ -176,6 +188,37 @@ def test_job_without_its_secrets_stops_and_says_what_to_do(
         seen.append(f"exit {job.exit_code} in {job.n_pods} pods: {job.closing_line.get('text', '')[:200]}")
     assert (job.is_complete, job.exit_code) == (False, exit_code), job.log
     assert words in job.log
+
+
+def test_expired_token_is_told(loop: Loop, old_token: tuple[str, float]) -> None:
+    """A token that the kubelet no longer renews stops the job; the text says so, and does not show it."""
+    token, expires = old_token
+    with loop.report.step("data-fetch with an expired token") as seen:
+        wait_until("the token has expired", lambda: time.monotonic() > expires + 1, TOKEN_SECONDS + 2)
+        job = loop.kubernetes.run_job("data-fetch", "data-fetch-expired", STAGING, JOB_SECONDS, token=token)
+        seen.append(f"exit {job.exit_code} in {job.n_pods} pods: {job.closing_line.get('text', '')[:200]}")
+    assert (job.is_complete, job.exit_code, job.n_pods) == (False, 2, 1), job.log
+    assert re.search(r"expired at .* UTC", job.log) and token not in job.log
+
+
+def test_sealed_vault_is_waited_for_and_the_scorer_answers_on(loop: Loop, client: SteadyClient) -> None:
+    """The first pod ends with 75 and says what to do; once Vault is unsealed, the next one does the work."""
+    if loop.settings.trial_vault_unseal_key is None:
+        pytest.skip("needs SENTINEL_TRIAL_VAULT_UNSEAL_KEY")
+    with loop.report.step("Vault sealed when data-fetch starts, then unsealed") as seen:
+        loop.vault().sys.seal()
+        try:
+            loop.kubernetes.start_job("data-fetch", "data-fetch-sealed", STAGING,
+                                      {"SENTINEL_VAULT_BUDGET_SECONDS": "5"})
+            wait_until("the first pod gave up", lambda: _exit_codes(loop, "data-fetch-sealed"), 120)
+            first = loop.kubernetes.finished_job("data-fetch-sealed", STAGING)
+            seen.append(f"exit {first.exit_code}: {first.closing_line.get('text', '')[:200]}")
+        finally:
+            loop.unseal_vault()
+        job = loop.kubernetes.wait_for_job("data-fetch-sealed", STAGING, JOB_SECONDS)
+        seen.append(f"exit codes {_exit_codes(loop, 'data-fetch-sealed')}; {client.summary()}")
+    assert first.exit_code == 75 and "it is sealed" in first.log
+    assert job.is_complete and client.n_failures == 0, client.failures
 
 
 def test_missing_secret_key_is_named(loop: Loop) -> None:
@@ -242,6 +285,13 @@ def _analyses(loop: Loop) -> list[str]:
     runs = loop.kubernetes.list("analysisruns", STAGING)
     runs.sort(key=lambda run: run["metadata"]["creationTimestamp"])
     return [str(run.get("status", {}).get("phase", "")) for run in runs]
+
+
+def _exit_codes(loop: Loop, job: str) -> list[int]:
+    """Return how the pods of a job ended, those that did."""
+    states = [status.get("state", {}).get("terminated") for pod in loop.kubernetes.pods_of(job, STAGING)
+              for status in pod["status"].get("containerStatuses", ())]
+    return [state["exitCode"] for state in states if state]
 
 
 def _pod_states(loop: Loop) -> str:
