@@ -73,6 +73,15 @@ class Kubernetes:
         conditions = {one["type"]: one for one in job["status"].get("conditions", ()) if one["status"] == "True"}
         return FinishedJob("Complete" in conditions, ended.get("exitCode"), log, len(pods))
 
+    def evict(self, pod: str, namespace: str) -> bool:
+        """Ask for a pod to go, as a drain does; tell whether its disruption budget let it."""
+        wanted = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": namespace}}
+        said = self.run("create", "--raw", f"/api/v1/namespaces/{namespace}/pods/{pod}/eviction", "-f", "-",
+                        stdin=json.dumps(wanted), is_expected_to_fail=True)
+        if "Success" not in said and "disruption budget" not in said:
+            raise AssertionError(f"evicting {pod}: {said}")
+        return "Success" in said
+
     def pods_of(self, job: str, namespace: str) -> Sequence[Mapping[str, Any]]:
         """Return the pods of a job, the latest last."""
         return sorted(self.list("pods", namespace, f"job-name={job}"),
@@ -108,6 +117,11 @@ def wait_until(what: str, is_so: Callable[[], Any], seconds: float,
             raise AssertionError(f"not so after {seconds:.0f} s: {what}\n{explain()}")
         time.sleep(0.5)
     return time.monotonic() - started
+
+
+def is_ready(pod: Mapping[str, Any]) -> bool:
+    """Tell whether a pod may get requests."""
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"].get("conditions", ()))
 
 
 def images_of(pods: Sequence[Mapping[str, Any]]) -> set[str]:

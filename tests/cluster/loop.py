@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,14 @@ from sentinel.sources.simulated import make_simulated_github
 from tests.cluster.applications import applications_of, project_of
 from tests.cluster.far_ends import github_with, mlflow_at, mongodb_at, read_repositories
 from tests.cluster.git_server import GitServer
-from tests.cluster.kubernetes import Kubernetes, wait_until
+from tests.cluster.kubernetes import Kubernetes, is_ready, wait_until
 from tests.cluster.report import Report
 from tests.cluster.settings import TrialSettings
 
 ROOT = Path(__file__).parents[2]
 STAGES = ("data-fetch", "spark-preprocess", "ml-training", "model-serving")
 NAMESPACES = {"staging": "sentinel", "production": "sentinel-production"}
-BUILD_SECONDS, SYNC_SECONDS, ROLLOUT_SECONDS = 1_800.0, 180.0, 420.0
+BUILD_SECONDS, SYNC_SECONDS, ROLLOUT_SECONDS, EVICTION_SECONDS = 1_800.0, 180.0, 420.0, 240.0
 GITHUB_TOKEN, API_TOKEN = "github_pat_trial_0123456789", "trial-api-token-0123456789"  # canaries, too
 BUCKET = "sentinel"
 PARTS = ("shared", "batch", "serving")
@@ -125,11 +126,23 @@ class Loop:
 
     def active_digests(self, namespace: str) -> set[str]:
         """Return the images of the pods behind the active Service."""
+        return {one["spec"]["containers"][0]["image"].partition("@")[2] for one in self._active_pods(namespace)}
+
+    def evict_active_scorers(self, namespace: str) -> float:
+        """Evict the pods behind the active Service, each as soon as the disruption budget allows; return seconds."""
+        before = {one["metadata"]["name"] for one in self._active_pods(namespace)}
+        seconds = 0.0
+        for name in sorted(before):
+            seconds += wait_until(f"{name} may go", partial(self.kubernetes.evict, name, namespace), EVICTION_SECONDS)
+        return seconds + wait_until("as many others are ready", lambda: len(before) == len(
+            [one for one in self._active_pods(namespace) if is_ready(one) and one["metadata"]["name"] not in before]),
+            EVICTION_SECONDS)
+
+    def _active_pods(self, namespace: str) -> list[dict[str, Any]]:
         selector = self.kubernetes.get("service", "model-serving-active", namespace)["spec"]["selector"]
         chosen = ",".join(f"{name}={value}" for name, value in selector.items())
-        pods = self.kubernetes.list("pods", namespace, chosen)
-        return {one["spec"]["containers"][0]["image"].partition("@")[2] for one in pods
-                if "deletionTimestamp" not in one["metadata"]}
+        return [one for one in self.kubernetes.list("pods", namespace, chosen)
+                if "deletionTimestamp" not in one["metadata"]]
 
     def active_url(self, namespace: str) -> str:
         """Return the address of the active Service."""

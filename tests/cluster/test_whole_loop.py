@@ -251,6 +251,13 @@ def test_promotion_brings_the_same_digests_to_production(loop: Loop) -> None:
         assert release is not None and running[stage].endswith(release.digest)
 
 
+def test_evicted_scorers_are_replaced_and_nobody_notices(loop: Loop, client: SteadyClient) -> None:
+    """What `kubectl drain` asks for each pod; the disruption budget lets one go at a time."""
+    with loop.report.step("both active scorers evicted, as a drained node would") as seen:
+        seen.append(f"replaced after {loop.evict_active_scorers(STAGING):.0f} s; {client.summary()}")
+    assert client.n_failures == 0, client.failures
+
+
 def test_steady_client_saw_no_failure(loop: Loop, client: SteadyClient) -> None:
     """Over all of it, at least 20,000 requests and none failed."""
     with loop.report.step("the steady client, over all of it") as seen:
