@@ -79,7 +79,13 @@ class RunningScorer:
             time.sleep(0.05)
 
     def left_behind(self) -> list[str]:
-        """Return the processes of the group that still run."""
+        """Return the processes of the group that do not end; one that just began to copy looks first for its parent."""
+        patience = time.monotonic() + PATIENCE_SECONDS
+        while (found := self._of_its_group()) and time.monotonic() < patience:
+            time.sleep(0.05)
+        return found
+
+    def _of_its_group(self) -> list[str]:
         return [stat for path in Path("/proc").glob("[0-9]*/stat") if (stat := _read(path))
                 and stat.rpartition(")")[2].split()[2] == str(self.process.pid)
                 and stat.rpartition(")")[2].split()[0] != "Z"]
