@@ -8,7 +8,9 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from sentinel.manifests import count_downgrades, dependencies_of, sources_of
 from sentinel.paths import PathFacts
 from sentinel.pull_request import ChangedFile
 
@@ -82,21 +84,11 @@ SHORTEST_ENCODED = 40  # characters, its quotes not counted
 HASH_LIKE = re.compile(r"^(?:sha\d+-|h1:)|^[0-9a-f]{40}$|^[0-9a-f]{64}$|^[0-9a-f]{96}$|^[0-9a-f]{128}$")
 HIDDEN_CHARACTER = re.compile("[\u200b\u200c\u2060\u2066-\u2069\u202a-\u202e\u00ad\ufff9-\ufffb\U000e0000-\U000e007f]")
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{3,39}")
-JSON_DEPENDENCY = re.compile(r"^\s*\"((?:@[\w.-]{1,100}/)?[\w.-]{1,100})\"\s*:\s*\"(?:[\^~<>=v]*\d|\*|latest|npm:|git|"
-                             r"https?:|github:|file:|workspace:|[\w.-]+/[\w.-]+)", re.MULTILINE)
-LINE_DEPENDENCY = re.compile(r"^\s*(?:require\s+|gem\s+[\"']|implementation\s*\(?[\"']|-\s+)?((?:[\w-]+[./:])*[A-Za-z]"
-                             r"[\w.-]{1,100}(?:/[\w.-]+)*)[\"']?\s*(?:\[[\w,]+\])?\s*(?:[=~<>!^]=?|@|,|:\d|\s+v\d)",
-                             re.MULTILINE)
-NO_DEPENDENCY = frozenset({
-    "version", "name", "node", "npm", "engines", "main", "license", "description", "python", "go", "types", "type",
-    "module", "private", "homepage", "repository", "url", "author", "edition",
-})
-NO_NAMES = (frozenset[str](), frozenset[str]())
 MOST_OF_ONE_KIND = 64
 MOST_LOOKED_AT = 512  # lines with one hint in one change
 HALF_WINDOW = 1_024  # characters around a hint, in lines without end
-LONGEST_DEPENDENCY_LINE = 300
 MOST_WORDS = 4_096
+BLANKS = (" " * 100, "\t" * 25)  # what follows them in a line is out of sight on most screens
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +108,19 @@ class Content:
     hidden_characters: int
     longest_encoded: float  # characters, weighted by their entropy
     longest_line: int  # in code and configuration
+    lines_out_of_sight: int  # of code, that go on after many blanks
     dependencies: frozenset[str]
+    sources: frozenset[str]  # hosts that packages come from, lock files among the places
+    downgrades: int
     words: frozenset[str]  # in code and configuration
+
+
+class Names(NamedTuple):
+    """What the added lines name, that is remembered when they land."""
+
+    hosts: frozenset[str] = frozenset()
+    dependencies: frozenset[str] = frozenset()
+    sources: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,37 +130,40 @@ class AddedText:
     written: str  # by people, outside documentation
     code: str  # of these, what is no data
     manifests: str  # of dependencies, and their lock files
+    manifest_patches: tuple[str, ...]  # with the lines that are removed
 
 
 def read_content(files: Sequence[ChangedFile], paths: Sequence[PathFacts]) -> Content | None:
     """Return what the added lines show; None where no file has its patch."""
     added = read_added_text(files, paths)
-    return None if added is None else _content(added.written, added.code, added.manifests)
+    return None if added is None else _content(added)
 
 
-def read_names(files: Sequence[ChangedFile], paths: Sequence[PathFacts]) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the hosts and dependencies of `read_content`, at a fraction of its time; none where no patch is known."""
+def read_names(files: Sequence[ChangedFile], paths: Sequence[PathFacts]) -> Names:
+    """Return the names of `read_content`, at a fraction of its time; none where no patch is known."""
     added = read_added_text(files, paths)
-    return NO_NAMES if added is None else (frozenset(_hosts(added.written)), _dependencies(added.manifests))
+    return Names() if added is None else Names(
+        frozenset(_hosts(added.written)), dependencies_of(added.manifests), sources_of(added.manifests))
 
 
 def read_added_text(files: Sequence[ChangedFile], paths: Sequence[PathFacts]) -> AddedText | None:
     """Return the added lines of all files; None where no file has its patch."""
     if all([file.patch is None for file in files]):
         return None
-    written, code, manifests = [], [], []
+    written, code, manifests, manifest_patches = [], [], [], []
     for file, path in zip(files, paths, strict=True):
         if not file.patch or path.is_generated and path.sensitive != "dependency":
             continue
         added = _added_lines(file.patch)
         if path.sensitive == "dependency":
             manifests.append(added)
+            manifest_patches.append(file.patch)
         if path.is_generated or path.kind == "docs" and not path.sensitive:
             continue
         written.append(added)
         if path.kind != "data":
             code.append(added)
-    return AddedText("\n".join(written), "\n".join(code), "\n".join(manifests))
+    return AddedText("\n".join(written), "\n".join(code), "\n".join(manifests), tuple(manifest_patches))
 
 
 def _added_lines(patch: str) -> str:
@@ -165,7 +171,8 @@ def _added_lines(patch: str) -> str:
     return "\n".join([added.partition("\n")[0] for added in f"\n{patch}".split("\n+")[1:]])
 
 
-def _content(written: str, code: str, manifests: str) -> Content:
+def _content(added: AddedText) -> Content:
+    written, code = added.written, added.code
     hosts, lowered = _hosts(written), written.lower()
     piped = _lines_with(PIPED_TO_SHELL, lowered)
     return Content(
@@ -177,7 +184,9 @@ def _content(written: str, code: str, manifests: str) -> Content:
         weakened_checks=len(_lines_with(WEAKENED, lowered)),
         hidden_characters=0 if written.isascii() else len(HIDDEN_CHARACTER.findall(written)),
         longest_encoded=_longest_encoded(code), longest_line=max(map(len, code.split("\n"))),
-        dependencies=_dependencies(manifests), words=_words(code),
+        lines_out_of_sight=_lines_out_of_sight(code), dependencies=dependencies_of(added.manifests),
+        sources=sources_of(added.manifests), downgrades=sum(map(count_downgrades, added.manifest_patches)),
+        words=_words(code),
     )
 
 
@@ -222,14 +231,11 @@ def _entropy_of(text: str) -> float:
     return -sum(share * math.log2(share) for share in shares)
 
 
-def _dependencies(manifests: str) -> frozenset[str]:
-    if not manifests:
-        return frozenset()
-    manifests = "\n".join(line for line in manifests.split("\n") if len(line) <= LONGEST_DEPENDENCY_LINE)
-    names = {name.lower() for name in JSON_DEPENDENCY.findall(manifests)}
-    if not names:
-        names = {name.lower().rstrip(".,") for name in LINE_DEPENDENCY.findall(manifests)}
-    return frozenset(sorted(names - NO_DEPENDENCY)[:MOST_OF_ONE_KIND])
+def _lines_out_of_sight(code: str) -> int:
+    """Count the lines that go on after many blanks."""
+    if not any(blanks in code for blanks in BLANKS):
+        return 0
+    return sum(any(blanks in line for blanks in BLANKS) for line in map(str.rstrip, code.split("\n")))
 
 
 def _words(code: str) -> frozenset[str]:
