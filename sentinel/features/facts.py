@@ -174,14 +174,6 @@ def locks_without_manifest(facts: Facts) -> int:
     return sum(name in LOCK_OF_MANIFEST and LOCK_OF_MANIFEST[name] not in names for name in names)
 
 
-def lost_test_lines(facts: Facts) -> int:
-    """Count the lines that the tests lose."""
-    if "test" not in facts.mix:
-        return 0
-    return max(0, sum([removed - added for path, added, removed in zip(facts.paths, facts.additions, facts.deletions)
-                       if path.kind == "test"]))
-
-
 def unmentioned_share(facts: Facts) -> float:
     """Return the share of files of whose names neither title nor body says a word."""
     words, body = facts.title_words, (facts.pull_request.body or "")[:MOST_READ].lower()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sentinel.features.catalogue import CATALOGUE
 
 # What follows from size, taste or chance says little about intent, and would drown the rest; the networks see it.
-LEFT_OUT = frozenset({"size", "text", "hiding", "wording", "route", "tests", "weekday"})
+LEFT_OUT = frozenset({"size", "text", "hiding", "wording", "route", "weekday"})
 # What can do harm by itself weighs more: a maintainer stops at it whoever wrote it.
 DANGEROUS = frozenset({"piping", "address", "secret", "execution", "self-starting", "encoding", "dependency"})
 DANGER_WEIGHT = 3.0

@@ -4,9 +4,7 @@ import math
 from collections.abc import Callable
 from operator import attrgetter
 
-from sentinel.features.facts import (
-    PROMISES_OF_TEXT, Facts, hostile_text, line_entropy, locks_without_manifest, lost_test_lines,
-)
+from sentinel.features.facts import PROMISES_OF_TEXT, Facts, hostile_text, line_entropy, locks_without_manifest
 from sentinel.features.feature import Feature, count_feature, flag_feature, size_feature, surprise
 from sentinel.features.situation import Situation
 
@@ -74,8 +72,6 @@ SENSITIVE = (
                   _of_files(attrgetter("mode_changes"))),
     count_feature("removed_tests", "what", "removes {}", "test file", "OpenSSF alert on xz",
                   _of_files(attrgetter("removed_tests"))),
-    surprise("lost_tests_surprise", "tests", "takes lines from the tests", "OpenSSF alert on xz",
-             _of_files(lambda facts: math.log1p(lost_test_lines(facts))), 10),
     surprise("sensitive_for_author_surprise", "what",
              "touches a kind of sensitive file unusual for this author (CI, build, dependencies, policy)",
              "Gonzalez et al. 2021", lambda s: s.sensitive_for_author, 10),

@@ -140,7 +140,6 @@ def test_undoing_a_recent_change_is_noticed() -> None:
 
 @pytest.mark.parametrize(("name", "changed"), [
     ("hidden_for_level_surprise", {"files": (ChangedFile(".quay/tide.py", additions=2),)}),
-    ("lost_tests_surprise", {"files": (ChangedFile("tests/test_quay.py", deletions=40),)}),
     ("type_for_author_surprise", {"files": (ChangedFile("src/quay.zig", additions=9),)}),
     ("base_surprise", {"base_ref": "stable-1"}),
     ("fork_surprise", {"is_from_fork": True}),
