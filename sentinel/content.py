@@ -23,7 +23,9 @@ class Hinted:
     expression: re.Pattern[str]
 
 
-HOST = re.compile(r"\b(?:https?|wss?|ftp)://(?:[^\s/@\"'`<>]{0,64}@)?([A-Za-z0-9._\[\]:-]{3,253})")
+# What begins with plain characters is looked for at once, so the scheme is looked back at.
+HOST = re.compile(r"://(?:(?<=\bhttps://)|(?<=\bhttp://)|(?<=\bwss://)|(?<=\bws://)|(?<=\bftp://))"
+                  r"(?:[^\s/@\"'`<>]{0,64}@)?([A-Za-z0-9._\[\]:-]{3,253})")
 NUMBERED_HOST = re.compile(r"(?:^|\D)\d{1,3}([.-])\d{1,3}\1\d{1,3}\1\d{1,3}(?:\D|$)|:\d{2,5}$|^xn--|\.xn--")
 LOCAL_HOST = re.compile(r"^(localhost|127\.|0\.0\.0\.0|\[|10\.|192\.168\.|example\.|host\.docker)"
                         r"|\.(local|test|example|localhost|internal|invalid)$|(^|\.)example\.(com|org|net)$")
@@ -68,10 +70,9 @@ SECRET_NAME = Hinted(
         r"|CREDENTIALS?)\b|\.npmrc\b|\.aws/credentials|\bid_rsa\b|/etc/(?:passwd|shadow)\b|169\.254\.169\.254"))
 SENDING = re.compile(r"https?://|\b(?:curl|wget|nc|ncat|scp|fetch|requests\.post|urlopen)\b", re.IGNORECASE)
 WEAKENED = Hinted(
-    ("--no-verify", "verify=false", "verify = false", "insecure", "rejectunauthorized", "strict-ssl",
-     "tls_reject_unauthorized", "ssl_no_verify", "sslverify", "ssl_verifypeer", "no-check-certificate",
+    ("verify", "insecure", "rejectunauthorized", "strict-ssl", "tls_reject_unauthorized", "no-check-certificate",
      "trusted-host", "write-all", "pull_request_target", "chmod", "continue-on-error", "set +e", "|| true",
-     "allow-unauthenticated", "nosec", "persist-credentials", "allow_unsecure", "ignore-scripts", "verify_ssl"),
+     "allow-unauthenticated", "nosec", "persist-credentials", "allow_unsecure", "ignore-scripts"),
     re.compile(
         r"--no-verify\b|\bverify\s*=\s*false|insecureskipverify\s*:\s*true|rejectunauthorized\s*:\s*false"
         r"|strict-ssl[ =]+false|tls_reject_unauthorized|ssl_no_verify|sslverify\s*=?\s*false|\s--insecure\b"
@@ -83,6 +84,7 @@ ENCODED = re.compile(r"[\"'`]([A-Za-z0-9+/_-]{40,}={0,2})[\"'`]|((?:\\x[0-9a-fA-
 SHORTEST_ENCODED = 40  # characters, its quotes not counted
 HASH_LIKE = re.compile(r"^(?:sha\d+-|h1:)|^[0-9a-f]{40}$|^[0-9a-f]{64}$|^[0-9a-f]{96}$|^[0-9a-f]{128}$")
 HIDDEN_CHARACTER = re.compile("[\u200b\u200c\u2060\u2066-\u2069\u202a-\u202e\u00ad\ufff9-\ufffb\U000e0000-\U000e007f]")
+ADDED = re.compile(r"\n\+([^\n]*)")
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{3,39}")
 MOST_OF_ONE_KIND = 64
 MOST_LOOKED_AT = 512  # lines with one hint in one change
@@ -168,11 +170,12 @@ def read_added_text(files: Sequence[ChangedFile], paths: Sequence[PathFacts]) ->
 
 def _added_lines(patch: str) -> str:
     """Return the lines that begin with a plus sign, without it."""
-    return "\n".join([added.partition("\n")[0] for added in f"\n{patch}".split("\n+")[1:]])
+    return "\n".join(ADDED.findall(f"\n{patch}"))
 
 
 def _content(added: AddedText) -> Content:
-    written, code = added.written, added.code
+    written, code, lines = added.written, added.code, added.code.split("\n")
+    long_lines = "\n".join([line for line in lines if len(line) > SHORTEST_ENCODED])
     hosts, lowered = _hosts(written), written.lower()
     piped = _lines_with(PIPED_TO_SHELL, lowered)
     return Content(
@@ -183,7 +186,7 @@ def _content(added: AddedText) -> Content:
         secrets_sent=sum(SENDING.search(line) is not None for line in _lines_with(SECRET_NAME, written)),
         weakened_checks=len(_lines_with(WEAKENED, lowered)),
         hidden_characters=0 if written.isascii() else len(HIDDEN_CHARACTER.findall(written)),
-        longest_encoded=_longest_encoded(code), longest_line=max(map(len, code.split("\n"))),
+        longest_encoded=_longest_encoded(long_lines), longest_line=max(map(len, lines)),
         lines_out_of_sight=_lines_out_of_sight(code), dependencies=dependencies_of(added.manifests),
         sources=sources_of(added.manifests), downgrades=sum(map(count_downgrades, added.manifest_patches)),
         words=_words(code),
@@ -239,4 +242,5 @@ def _lines_out_of_sight(code: str) -> int:
 
 
 def _words(code: str) -> frozenset[str]:
-    return frozenset(sorted(set(WORD.findall(code)))[:MOST_WORDS])
+    words = set(WORD.findall(code))
+    return frozenset(words if len(words) <= MOST_WORDS else sorted(words)[:MOST_WORDS])
