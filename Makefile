@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 include $(wildcard delivery/*.mk)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint docs test-contracts test-faults test-mongo-java test-spark test-pages load-test lock clean
+.PHONY: help install run test lint docs test-contracts test-faults test-mongo-java test-parity test-spark test-pages load-test lock clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -50,6 +50,9 @@ build/mongo-java-server: tests/sentinel/mongo_java_server/pom.xml
 
 test-mongo-java: install build/mongo-java-server ## the store on a second, independent server (needs Maven)
 	$(BIN)/python -m pytest tests/sentinel/test_mongo.py
+
+test-parity: install ## Spark, a plain fold and HTTP give the same numbers of 2,000 real pull requests, DATA=FILE.jsonl.gz
+	SENTINEL_PARITY_DATA=$(abspath $(DATA)) $(BIN)/python -m pytest -m parity tests/test_parity.py
 
 test-spark: install ## Spark on clusters of this machine and onto S3 (minutes)
 	$(BIN)/python -m pytest -m long_spark tests/spark_preprocess

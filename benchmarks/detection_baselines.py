@@ -26,13 +26,13 @@ from sklearn.preprocessing import StandardScaler
 from ml_training.alert_budgets import BudgetCurve, budget_curve, places_among_earlier
 from ml_training.incidents import known_incidents, mark_incidents
 from ml_training.plots import draw_alert_budgets
-from ml_training.replay import ReplayedRow, replay_features
-from ml_training.replay_source import read_records
 from ml_training.rolling_model import RollingModel
 from ml_training.settings import default_hyperparameters
 from sentinel.features import FEATURE_NAMES
 from sentinel.features.score import rarity_score
+from sentinel.history.replay import ReplayedRow, replay_features
 from sentinel.pull_request import PullRequest, PullRequestRecord
+from sentinel.sources.in_order import read_records
 
 Floats = NDArray[np.float64]
 Score = Callable[[Floats], Floats]

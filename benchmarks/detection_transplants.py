@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from ml_training.detector import AutoencoderDetector
 from ml_training.rarities import catalogue_rarities
-from ml_training.replay import replay_histories
-from ml_training.replay_source import read_records
 from ml_training.rolling_model import IN_NATS
 from ml_training.settings import default_hyperparameters
 from sentinel.features import FEATURE_NAMES
+from sentinel.history.replay import replay_histories
 from sentinel.pull_request import ChangedFile, PullRequest, PullRequestRecord
+from sentinel.sources.in_order import read_records
 
 Floats = NDArray[np.float64]
 

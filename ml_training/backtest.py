@@ -18,14 +18,14 @@ import orjson
 from ml_training.backtest_summary import WEEK_SECONDS, summarise
 from ml_training.incidents import known_incidents, mark_incidents
 from ml_training.plots import draw_alert_budgets
-from ml_training.replay import ReplayedRow, replay_features
-from ml_training.replay_source import read_records
 from ml_training.rolling_model import RollingModel
 from ml_training.settings import Hyperparameters
 from sentinel.errors import DataUnusableError, PermissionDeniedError, UnavailableError
+from sentinel.history.replay import ReplayedRow, replay_features
 from sentinel.logs import Progress
 from sentinel.pull_request import PullRequestRecord
 from sentinel.settings import load_settings
+from sentinel.sources.in_order import read_records
 from sentinel.stage import exit_with, run_stage
 
 Order = Literal["opened", "source"]

@@ -11,11 +11,11 @@ from ml_training.assembly import Origin, make_card
 from ml_training.detector import AutoencoderDetector
 from ml_training.graph import build_graph
 from ml_training.rarities import catalogue_rarities
-from ml_training.replay import ReplayedRow
 from ml_training.rows import rows_of_table
 from ml_training.settings import Hyperparameters
 from ml_training.thresholds import CONFORMAL_WINDOW, Thresholds, conformal_threshold, mean_plus_two_std
 from sentinel.features import CATALOGUE, FEATURE_NAMES
+from sentinel.history.replay import ReplayedRow
 from sentinel.model import POOLED, AnomalyModel
 from sentinel.verdict import Verdict, make_verdicts
 

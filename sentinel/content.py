@@ -8,7 +8,9 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from sentinel.manifests import count_downgrades, dependencies_of, sources_of
 from sentinel.paths import PathFacts
 from sentinel.pull_request import ChangedFile
 
@@ -21,7 +23,9 @@ class Hinted:
     expression: re.Pattern[str]
 
 
-HOST = re.compile(r"\b(?:https?|wss?|ftp)://(?:[^\s/@\"'`<>]{0,64}@)?([A-Za-z0-9._\[\]:-]{3,253})")
+# What begins with plain characters is looked for at once, so the scheme is looked back at.
+HOST = re.compile(r"://(?:(?<=\bhttps://)|(?<=\bhttp://)|(?<=\bwss://)|(?<=\bws://)|(?<=\bftp://))"
+                  r"(?:[^\s/@\"'`<>]{0,64}@)?([A-Za-z0-9._\[\]:-]{3,253})")
 NUMBERED_HOST = re.compile(r"(?:^|\D)\d{1,3}([.-])\d{1,3}\1\d{1,3}\1\d{1,3}(?:\D|$)|:\d{2,5}$|^xn--|\.xn--")
 LOCAL_HOST = re.compile(r"^(localhost|127\.|0\.0\.0\.0|\[|10\.|192\.168\.|example\.|host\.docker)"
                         r"|\.(local|test|example|localhost|internal|invalid)$|(^|\.)example\.(com|org|net)$")
@@ -66,10 +70,9 @@ SECRET_NAME = Hinted(
         r"|CREDENTIALS?)\b|\.npmrc\b|\.aws/credentials|\bid_rsa\b|/etc/(?:passwd|shadow)\b|169\.254\.169\.254"))
 SENDING = re.compile(r"https?://|\b(?:curl|wget|nc|ncat|scp|fetch|requests\.post|urlopen)\b", re.IGNORECASE)
 WEAKENED = Hinted(
-    ("--no-verify", "verify=false", "verify = false", "insecure", "rejectunauthorized", "strict-ssl",
-     "tls_reject_unauthorized", "ssl_no_verify", "sslverify", "ssl_verifypeer", "no-check-certificate",
+    ("verify", "insecure", "rejectunauthorized", "strict-ssl", "tls_reject_unauthorized", "no-check-certificate",
      "trusted-host", "write-all", "pull_request_target", "chmod", "continue-on-error", "set +e", "|| true",
-     "allow-unauthenticated", "nosec", "persist-credentials", "allow_unsecure", "ignore-scripts", "verify_ssl"),
+     "allow-unauthenticated", "nosec", "persist-credentials", "allow_unsecure", "ignore-scripts"),
     re.compile(
         r"--no-verify\b|\bverify\s*=\s*false|insecureskipverify\s*:\s*true|rejectunauthorized\s*:\s*false"
         r"|strict-ssl[ =]+false|tls_reject_unauthorized|ssl_no_verify|sslverify\s*=?\s*false|\s--insecure\b"
@@ -81,22 +84,13 @@ ENCODED = re.compile(r"[\"'`]([A-Za-z0-9+/_-]{40,}={0,2})[\"'`]|((?:\\x[0-9a-fA-
 SHORTEST_ENCODED = 40  # characters, its quotes not counted
 HASH_LIKE = re.compile(r"^(?:sha\d+-|h1:)|^[0-9a-f]{40}$|^[0-9a-f]{64}$|^[0-9a-f]{96}$|^[0-9a-f]{128}$")
 HIDDEN_CHARACTER = re.compile("[\u200b\u200c\u2060\u2066-\u2069\u202a-\u202e\u00ad\ufff9-\ufffb\U000e0000-\U000e007f]")
+ADDED = re.compile(r"\n\+([^\n]*)")
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{3,39}")
-JSON_DEPENDENCY = re.compile(r"^\s*\"((?:@[\w.-]{1,100}/)?[\w.-]{1,100})\"\s*:\s*\"(?:[\^~<>=v]*\d|\*|latest|npm:|git|"
-                             r"https?:|github:|file:|workspace:|[\w.-]+/[\w.-]+)", re.MULTILINE)
-LINE_DEPENDENCY = re.compile(r"^\s*(?:require\s+|gem\s+[\"']|implementation\s*\(?[\"']|-\s+)?((?:[\w-]+[./:])*[A-Za-z]"
-                             r"[\w.-]{1,100}(?:/[\w.-]+)*)[\"']?\s*(?:\[[\w,]+\])?\s*(?:[=~<>!^]=?|@|,|:\d|\s+v\d)",
-                             re.MULTILINE)
-NO_DEPENDENCY = frozenset({
-    "version", "name", "node", "npm", "engines", "main", "license", "description", "python", "go", "types", "type",
-    "module", "private", "homepage", "repository", "url", "author", "edition",
-})
-NO_NAMES = (frozenset[str](), frozenset[str]())
 MOST_OF_ONE_KIND = 64
 MOST_LOOKED_AT = 512  # lines with one hint in one change
 HALF_WINDOW = 1_024  # characters around a hint, in lines without end
-LONGEST_DEPENDENCY_LINE = 300
 MOST_WORDS = 4_096
+BLANKS = (" " * 100, "\t" * 25)  # what follows them in a line is out of sight on most screens
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +110,19 @@ class Content:
     hidden_characters: int
     longest_encoded: float  # characters, weighted by their entropy
     longest_line: int  # in code and configuration
+    lines_out_of_sight: int  # of code, that go on after many blanks
     dependencies: frozenset[str]
+    sources: frozenset[str]  # hosts that packages come from, lock files among the places
+    downgrades: int
     words: frozenset[str]  # in code and configuration
+
+
+class Names(NamedTuple):
+    """What the added lines name, that is remembered when they land."""
+
+    hosts: frozenset[str] = frozenset()
+    dependencies: frozenset[str] = frozenset()
+    sources: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,45 +132,50 @@ class AddedText:
     written: str  # by people, outside documentation
     code: str  # of these, what is no data
     manifests: str  # of dependencies, and their lock files
+    manifest_patches: tuple[str, ...]  # with the lines that are removed
 
 
 def read_content(files: Sequence[ChangedFile], paths: Sequence[PathFacts]) -> Content | None:
     """Return what the added lines show; None where no file has its patch."""
     added = read_added_text(files, paths)
-    return None if added is None else _content(added.written, added.code, added.manifests)
+    return None if added is None else _content(added)
 
 
-def read_names(files: Sequence[ChangedFile], paths: Sequence[PathFacts]) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the hosts and dependencies of `read_content`, at a fraction of its time; none where no patch is known."""
+def read_names(files: Sequence[ChangedFile], paths: Sequence[PathFacts]) -> Names:
+    """Return the names of `read_content`, at a fraction of its time; none where no patch is known."""
     added = read_added_text(files, paths)
-    return NO_NAMES if added is None else (frozenset(_hosts(added.written)), _dependencies(added.manifests))
+    return Names() if added is None else Names(
+        frozenset(_hosts(added.written)), dependencies_of(added.manifests), sources_of(added.manifests))
 
 
 def read_added_text(files: Sequence[ChangedFile], paths: Sequence[PathFacts]) -> AddedText | None:
     """Return the added lines of all files; None where no file has its patch."""
     if all([file.patch is None for file in files]):
         return None
-    written, code, manifests = [], [], []
+    written, code, manifests, manifest_patches = [], [], [], []
     for file, path in zip(files, paths, strict=True):
         if not file.patch or path.is_generated and path.sensitive != "dependency":
             continue
         added = _added_lines(file.patch)
         if path.sensitive == "dependency":
             manifests.append(added)
+            manifest_patches.append(file.patch)
         if path.is_generated or path.kind == "docs" and not path.sensitive:
             continue
         written.append(added)
         if path.kind != "data":
             code.append(added)
-    return AddedText("\n".join(written), "\n".join(code), "\n".join(manifests))
+    return AddedText("\n".join(written), "\n".join(code), "\n".join(manifests), tuple(manifest_patches))
 
 
 def _added_lines(patch: str) -> str:
     """Return the lines that begin with a plus sign, without it."""
-    return "\n".join([added.partition("\n")[0] for added in f"\n{patch}".split("\n+")[1:]])
+    return "\n".join(ADDED.findall(f"\n{patch}"))
 
 
-def _content(written: str, code: str, manifests: str) -> Content:
+def _content(added: AddedText) -> Content:
+    written, code, lines = added.written, added.code, added.code.split("\n")
+    long_lines = "\n".join([line for line in lines if len(line) > SHORTEST_ENCODED])
     hosts, lowered = _hosts(written), written.lower()
     piped = _lines_with(PIPED_TO_SHELL, lowered)
     return Content(
@@ -176,8 +186,10 @@ def _content(written: str, code: str, manifests: str) -> Content:
         secrets_sent=sum(SENDING.search(line) is not None for line in _lines_with(SECRET_NAME, written)),
         weakened_checks=len(_lines_with(WEAKENED, lowered)),
         hidden_characters=0 if written.isascii() else len(HIDDEN_CHARACTER.findall(written)),
-        longest_encoded=_longest_encoded(code), longest_line=max(map(len, code.split("\n"))),
-        dependencies=_dependencies(manifests), words=_words(code),
+        longest_encoded=_longest_encoded(long_lines), longest_line=max(map(len, lines)),
+        lines_out_of_sight=_lines_out_of_sight(code), dependencies=dependencies_of(added.manifests),
+        sources=sources_of(added.manifests), downgrades=sum(map(count_downgrades, added.manifest_patches)),
+        words=_words(code),
     )
 
 
@@ -222,15 +234,13 @@ def _entropy_of(text: str) -> float:
     return -sum(share * math.log2(share) for share in shares)
 
 
-def _dependencies(manifests: str) -> frozenset[str]:
-    if not manifests:
-        return frozenset()
-    manifests = "\n".join(line for line in manifests.split("\n") if len(line) <= LONGEST_DEPENDENCY_LINE)
-    names = {name.lower() for name in JSON_DEPENDENCY.findall(manifests)}
-    if not names:
-        names = {name.lower().rstrip(".,") for name in LINE_DEPENDENCY.findall(manifests)}
-    return frozenset(sorted(names - NO_DEPENDENCY)[:MOST_OF_ONE_KIND])
+def _lines_out_of_sight(code: str) -> int:
+    """Count the lines that go on after many blanks."""
+    if not any(blanks in code for blanks in BLANKS):
+        return 0
+    return sum(any(blanks in line for blanks in BLANKS) for line in map(str.rstrip, code.split("\n")))
 
 
 def _words(code: str) -> frozenset[str]:
-    return frozenset(sorted(set(WORD.findall(code)))[:MOST_WORDS])
+    words = set(WORD.findall(code))
+    return frozenset(words if len(words) <= MOST_WORDS else sorted(words)[:MOST_WORDS])

@@ -1,13 +1,13 @@
 """What a path says: its directory, type and kind, and whether it is a sensitive place."""
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
 PathKind = Literal["code", "test", "docs", "config", "data", "binary"]
 
 REMEMBERED_PATHS, REMEMBERED_FOLDERS = 16_384, 2_048
+MOST_OF_HIDDEN = 64  # characters of a hidden name
 MOST_READ = 2_048  # characters of a text whose words are looked at
 WORD = re.compile(r"[A-Z]?[^\W\d_A-Z]{2,}|[A-Z]{3,}")
 ASCII_WORD = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{3,}")  # finds the same in half the time
@@ -27,19 +27,20 @@ LOCK_OF_MANIFEST = {
 MANIFESTS = frozenset(LOCK_OF_MANIFEST.values()) | {
     "requirements.txt", "setup.cfg", "pom.xml", "build.gradle", "build.gradle.kts", "mix.exs", "pubspec.yaml",
 }
-CI = re.compile(r"^\.github/(workflows|actions)/|(^|/)action\.ya?ml$|^\.gitlab-ci|^\.circleci/|(^|/)jenkinsfile"
-                r"|^\.travis\.yml|^azure-pipelines|^appveyor\.yml|^\.cirrus\.yml|^\.buildkite/|^\.drone\.yml")
+# Alternatives share their first part, which is then tried once at each place.
+CI = re.compile(r"^\.(?:github/(workflows|actions)/|gitlab-ci|circleci/|travis\.yml|cirrus\.yml|buildkite/|drone\.yml)"
+                r"|^(?:azure-pipelines|appveyor\.yml)|(^|/)(?:action\.ya?ml$|jenkinsfile)")
 BUILD = re.compile(r"(^|/)(setup\.py|makefile[^/]*|cmakelists\.txt|dockerfile[^/]*|build\.rs|configure(\.ac|\.in)?"
-                   r"|[^/]*\.(m4|mk|cmake|gyp|gradle|nix|bazel)|build\.(xml|sh|js|py|zig)|gruntfile\.js|gulpfile\.js"
-                   r"|webpack[^/]*\.js|rakefile|conftest\.py|binding\.gyp)$|[^/]*\.(sh|bash|zsh|ps1|bat|cmd)$")
+                   r"|build\.(xml|sh|js|py|zig)|gruntfile\.js|gulpfile\.js|webpack[^/]*\.js|rakefile|conftest\.py)$"
+                   r"|\.(m4|mk|cmake|gyp|gradle|nix|bazel|sh|bash|zsh|ps1|bat|cmd)$")
 POLICY = re.compile(r"(^|/)(codeowners|\.gitattributes|\.gitmodules|\.gitignore|\.npmrc|\.pypirc|\.yarnrc[^/]*"
                     r"|agents\.md|claude\.md|copilot-instructions\.md|security\.md|\.pre-commit-config\.yaml"
                     r"|dependabot\.ya?ml|renovate\.json5?)$|^\.(claude|cursor|husky|devcontainer|vscode)/")
-TEST = re.compile(r"(^|/)(tests?|specs?|__tests__|testdata|fixtures?|testing)/|(^|/)(test_[^/]*|conftest\.py)$"
+TEST = re.compile(r"(^|/)(?:(tests?|specs?|__tests__|testdata|fixtures?|testing)/|(test_[^/]*|conftest\.py)$)"
                   r"|[._-](test|spec|tests)\.[a-z0-9]+$|(test|tests|it|spec)\.(java|kt|scala|cs|php|swift)$|\.phpt$")
-GENERATED = re.compile(r"(^|/)(dist|vendor|node_modules|third_party|generated|coverage|build|__snapshots__)/"
-                       r"|\.min\.(js|css)$|\.(lock|sum|snap|map|pb\.go|svg)$|_pb2\.py$|\.generated\."
-                       r"|(^|/)(package-lock\.json|pnpm-lock\.yaml|npm-shrinkwrap\.json)$")
+GENERATED = re.compile(r"(^|/)(?:(dist|vendor|node_modules|third_party|generated|coverage|build|__snapshots__)/"
+                       r"|(package-lock\.json|pnpm-lock\.yaml|npm-shrinkwrap\.json)$)"
+                       r"|\.(?:(min\.(js|css)|lock|sum|snap|map|pb\.go|svg)$|generated\.)|_pb2\.py$")
 DOCS_PLACE = re.compile(r"(^|/)(docs?|documentation|website|site|man)/|(^|/)(readme|changelog|license|authors"
                         r"|contributing|news|upgrading|changes|history)[^/]*$")
 
@@ -47,20 +48,21 @@ SHELL_NAME = re.compile(r"[`$;|&<>\"'\n\r\t*?!{}]")
 HIDDEN_CHARACTER = re.compile("[\u200b-\u200f\u2060-\u2069\u202a-\u202e\u00ad\ufff9-\ufffb\U000e0000-\U000e007f]")
 
 
-@dataclass(frozen=True, slots=True)
-class PathFacts:
+class PathFacts(NamedTuple):  # a frozen dataclass takes longer to make
     """What one path says; everything is lower case but `directory`."""
 
     directory: str  # parent, "" at the root
     top: str  # first part, or "." at the root
     name: str
-    extension: str  # without the dot; the name itself where it has none
+    file_type: str  # the extension after an "e", as it is counted; the name itself where it has none
     kind: PathKind
     sensitive: str | None  # "ci", "build", "dependency", "policy", or None
     is_generated: bool
     is_hostile: bool  # holds what a shell or a reader's eye takes otherwise
     words: frozenset[str]
-    is_noteworthy: bool  # sensitive, generated, hostile or binary: most paths are none of it, and need no second look
+    words_of_name: frozenset[str]  # of the file alone
+    hidden: str  # the first part that begins with a dot, "" where none does
+    is_noteworthy: bool  # sensitive, generated, hostile, hidden or binary: most are not, and need no second look
 
 
 class FolderFacts(NamedTuple):
@@ -73,6 +75,7 @@ class FolderFacts(NamedTuple):
     is_docs: bool
     is_hostile: bool
     words: frozenset[str]
+    hidden: str
 
 
 @lru_cache(maxsize=REMEMBERED_PATHS)
@@ -89,11 +92,13 @@ def path_facts(path: str) -> PathFacts:
     kind, sensitive = _kind_of(folder, tail, extension), _sensitive_place(folder, tail, name)
     is_generated = folder.is_generated or GENERATED.search(tail) is not None
     is_hostile = folder.is_hostile or is_hostile_name(name)
+    hidden = folder.hidden or (name[:MOST_OF_HIDDEN] if name.startswith(".") else "")
+    words_of_name = words_in(path[len(directory):]) if len(path) <= MOST_READ else words_in(path)
     return PathFacts(
-        directory=directory, top=directory.split("/", 1)[0] or ".", name=name, extension=extension,
+        directory=directory, top=directory.split("/", 1)[0] or ".", name=name, file_type=f"e{extension}",
         kind=kind, sensitive=sensitive, is_generated=is_generated, is_hostile=is_hostile,
-        words=folder.words | words_in(path[len(directory):]) if len(path) <= MOST_READ else words_in(path),
-        is_noteworthy=sensitive is not None or is_generated or is_hostile or kind == "binary",
+        words=folder.words | words_of_name, words_of_name=words_of_name, hidden=hidden,
+        is_noteworthy=sensitive is not None or is_generated or is_hostile or hidden != "" or kind == "binary",
     )
 
 
@@ -106,6 +111,7 @@ def folder_facts(directory: str) -> FolderFacts:
         is_generated=GENERATED.search(lowered) is not None, is_test=TEST.search(lowered) is not None,
         is_docs=DOCS_PLACE.search(lowered) is not None, is_hostile=is_hostile_name(directory),
         words=words_in(directory),
+        hidden=next((part[:MOST_OF_HIDDEN] for part in lowered.split("/") if part.startswith(".")), ""),
     )
 
 
@@ -147,4 +153,4 @@ def _sensitive_place(folder: FolderFacts, tail: str, name: str) -> str | None:
     return "policy" if folder.is_policy or POLICY.search(tail) else None
 
 
-ROOT = FolderFacts(False, False, False, False, False, False, frozenset())
+ROOT = FolderFacts(False, False, False, False, False, False, frozenset(), "")

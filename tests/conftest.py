@@ -21,6 +21,7 @@ RUN_ONLY_BY_NAME = {  # markers of what takes minutes, or needs more than a chec
     "cluster": "needs a trial cluster; `make cluster-test`",
     "long_spark": "further runs of Spark, and clusters; `make test-spark`",
     "long_workflows": "the workflows run step by step; `make test-workflows`",
+    "parity": "needs a file of real pull requests; `make test-parity DATA=FILE.jsonl.gz`",
 }
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from sentinel.command.options import ORDER_OPTION
+
 BACKTEST, BACKTEST_MODULE = "backtest", "ml_training.backtest"
 
 
@@ -13,8 +15,7 @@ BACKTEST, BACKTEST_MODULE = "backtest", "ml_training.backtest"
 @click.argument("source")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="FILE",
               help="Where the JSON lines go; the plot goes beside it.")
-@click.option("--order", type=click.Choice(["opened", "source"]), default="opened", show_default=True,
-              help="What the order of time is: the opening, or the source's own order.")
+@ORDER_OPTION
 @click.option("--incidents", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
               help="CSV of known incidents; columns repository or repo, and number or sha.")
 @click.pass_obj

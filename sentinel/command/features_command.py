@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sentinel.command.options import DATA_OPTION
+from sentinel.command.options import DATA_OPTION, ORDER_OPTION
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from sentinel.command.folded_features import Order
     from sentinel.command.stored_features import StoredVector
 
 HEIGHTS = "·▁▂▃▄▅▆▇█"
@@ -25,21 +26,38 @@ INDENT = 2 + N_BARS + 2 + 5 + 2
 
 @click.command(short_help="Show the features of one pull request.")
 @click.argument("pull_request", metavar="OWNER/NAME#N")
+@click.option("--source", metavar="URI", help="Fold this source up to it, without a run; a commit names it, too.")
+@ORDER_OPTION
 @click.option("--all", "with_usual", is_flag=True, help="Those that are as usual, too.")
 @DATA_OPTION
 @click.pass_obj
-def features(given: Mapping[str, str], pull_request: str, with_usual: bool, folder: Path) -> None:
+def features(given: Mapping[str, str], pull_request: str, source: str | None, order: "Order", with_usual: bool,
+             folder: Path) -> None:
     """Show the features of one pull request and where each stands in its repository.
 
     \b
     sentinel features apache/kafka#123
     sentinel features apache/kafka#123 --all
+    sentinel features 1a2b3c4 --source git:../kafka
+    sentinel features 1a2b3c4 --source jsonl:history.jsonl.gz --order source
 
     Each line: how the feature spreads here, with this one's place marked, the share of pull
     requests here that lie below it in %, and the value in words.
     """
     from rich.console import Console
 
+    vector = _stored_vector(given, pull_request, folder) if source is None else _folded_vector(
+        source, pull_request, order)
+    print_vector(Console(), vector, with_usual)
+
+
+def _folded_vector(source: str, name: str, order: "Order") -> "StoredVector":
+    from sentinel.command.folded_features import fold_vector
+
+    return fold_vector(source, name, order)
+
+
+def _stored_vector(given: Mapping[str, str], pull_request: str, folder: Path) -> "StoredVector":
     from sentinel.command.data_folder import DataFolder
     from sentinel.command.pull_request_name import parse_pull_request_name
     from sentinel.command.stages import OBJECT_STORE, stage_environment
@@ -50,7 +68,7 @@ def features(given: Mapping[str, str], pull_request: str, with_usual: bool, fold
     repository, number = parse_pull_request_name(pull_request)
     environment = stage_environment(DataFolder(folder), given)
     store = open_object_store(load_settings(ObjectStoreSettings, object_store_uri=environment[OBJECT_STORE]))
-    print_vector(Console(), read_vector(store, repository, number), with_usual)
+    return read_vector(store, repository, number)
 
 
 def print_vector(console: "Console", vector: "StoredVector", with_usual: bool) -> None:
@@ -61,7 +79,7 @@ def print_vector(console: "Console", vector: "StoredVector", with_usual: bool) -
     from sentinel.command.safe_text import visible
     from sentinel.features import CATALOGUE
 
-    print_hanging(console, Text.assemble((visible(f"{vector.repository}#{vector.number}"), "bold"), "  ",
+    print_hanging(console, Text.assemble((visible(vector.name), "bold"), "  ",
                                          visible(vector.title or "(no title)", 100)))
     if vector.warm_up:
         print_hanging(console, Text("opened when the history here was still too short to know what is usual"))
@@ -79,8 +97,7 @@ def print_vector(console: "Console", vector: "StoredVector", with_usual: bool) -
             console.print(Text(f"\n{group}", style="dim"))
         print_hanging(console, _line(feature.name, value, column, place), INDENT)
     hidden = f"; {n_hidden} more are as usual here, --all shows them" if n_hidden else ""
-    console.print(Text(f"\n{len(next(iter(vector.columns.values()), ())):,} pull requests here, "
-                       f"features of run {vector.run_id}{hidden}", style="dim"), soft_wrap=True)
+    console.print(Text(f"\n{vector.compared_with}{hidden}", style="dim"), soft_wrap=True)
 
 
 def percentile_here(column: "NDArray[np.float64]", value: float) -> float:

@@ -18,13 +18,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class StoredVector:
-    """One pull request's features, and those of all pull requests of its repository."""
+    """One pull request's features, and those of the pull requests of its repository that it is compared with."""
 
     repository: str
-    number: int
+    name: str  # OWNER/NAME#N, as it is shown
     title: str | None
     warm_up: bool
-    run_id: str
+    compared_with: str  # in words, as the end of a sentence
     values: Mapping[str, float]  # NaN is absent
     columns: Mapping[str, Floats]  # (n_pull_requests,) each, this one among them
 
@@ -46,7 +46,8 @@ def read_vector(store: ObjectStore, repository: str, number: int) -> StoredVecto
     place = int(places[0])
     columns = {feature: table[feature].to_numpy() for feature in provenance.feature_names}
     return StoredVector(
-        name, number, table["title"][place].as_py(), table["warm_up"][place].as_py(), provenance.run_id,
+        name, f"{name}#{number}", table["title"][place].as_py(), table["warm_up"][place].as_py(),
+        f"{len(table):,} pull requests here, features of run {provenance.run_id}",
         {feature: float(column[place]) for feature, column in columns.items()}, columns)
 
 

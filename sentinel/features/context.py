@@ -2,6 +2,7 @@
 
 import math
 
+from sentinel.features.facts import unmentioned_share
 from sentinel.features.feature import flag_feature, size_feature, surprise
 
 PLACE = (
@@ -10,11 +11,13 @@ PLACE = (
     surprise("path_surprise", "place", "touches files that seldom change", "Gonzalez et al. 2021",
              lambda s: s.path, 12),
     surprise("type_surprise", "what", "touches a type of file that seldom changes", "Goyal et al. 2018",
-             lambda s: s.extension, 12),
+             lambda s: s.file_type, 12),
     surprise("pair_surprise", "what", "changes types of files together that seldom change together",
              "Goyal et al. 2018", lambda s: s.pair, 12),
     surprise("new_file_surprise", "place", "adds a file where files are seldom added", "replay baselines",
              lambda s: s.added_to, 12),
+    surprise("type_for_author_surprise", "what", "touches a type of file unusual for this author",
+             "Gonzalez et al. 2021", lambda s: s.file_type_for_author, 12),
     surprise("alone_surprise", "what", "changes a file nearly alone that usually changes along with many",
              "replay baselines", lambda s: s.aloneness, 5),
 )
@@ -42,8 +45,8 @@ RHYTHM = (
              lambda s: s.quiet, 12),
     surprise("hour_surprise", "moment", "comes at an hour unusual for this author", "Goyal et al. 2018",
              lambda s: s.hour, 5),
-    surprise("weekday_surprise", "moment", "comes on a day of the week unusual here", "xygeni commit_anomalous",
-             lambda s: s.weekday, 6),
+    surprise("weekday_surprise", "weekday", "comes on a day of the week unusual for this author",
+             "xygeni commit_anomalous", lambda s: s.weekday, 6),
     surprise("burst_surprise", "again", "is one of many by this author within a day", "anti-slop",
              lambda s: float(s.opened_last_day), 8),
     surprise("tries_surprise", "again", "comes back to exactly the same files", "domain notes, 2.3",
@@ -57,4 +60,10 @@ TEXT = (
              lambda s: s.title_words, 10),
     surprise("branch_surprise", "text", "comes from a branch named unlike those of this author", "Ultralytics incident",
              lambda s: s.branch_for_author, 10),
+    surprise("unmentioned_surprise", "text", "names few of the files in its title and text", "CommitEval",
+             lambda s: unmentioned_share(s.facts) if s.facts.files else math.nan, 1),
+    surprise("base_surprise", "route", "goes into a branch unusual for this author", "anti-slop",
+             lambda s: s.base_for_author, 10),
+    surprise("fork_surprise", "route", "comes from a fork, or not from one, unlike this author's others", "anti-slop",
+             lambda s: s.fork_for_author, 10),
 )

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from operator import add
 from zlib import crc32
 
-from sentinel.content import NO_NAMES, Content, read_content, read_names
-from sentinel.paths import HIDDEN_CHARACTER, LOCK_OF_MANIFEST, PathFacts, is_hostile_name, path_facts, words_of
+from sentinel.content import Content, Names, read_content, read_names
+from sentinel.paths import (
+    HIDDEN_CHARACTER, LOCK_OF_MANIFEST, MOST_READ, PathFacts, is_hostile_name, path_facts, words_of,
+)
 from sentinel.pull_request import ChangedFile, PullRequest
 
 MOST_FILES = 300  # what lies beyond says nothing new about the places; sizes count all files
@@ -21,7 +23,6 @@ PROMISES_OF_TEXT = frozenset({
     "doc", "docs", "documentation", "typo", "typos", "readme", "comment", "comments", "spelling", "grammar",
     "whitespace", "formatting", "changelog", "translation", "translations", "wording", "lint", "cosmetic",
 })
-WORDS_OF_UNDOING = frozenset({"revert", "reverts", "reverting", "undo", "rollback", "backout", "reapply"})
 SHELL_SIGN = re.compile(r"[$`;|&<>]")  # one of these, or "base64", is in all that SHELL_TEXT finds
 SHELL_TEXT = re.compile(r"\$\(|\$\{|`[^`]*\||;\s*\w+\s|\|\s*(?:ba)?sh\b|&&|\|\||base64|[<>]\(")
 BRANCH_FORM = re.compile(r"[A-Za-z]+")
@@ -36,9 +37,10 @@ class Facts:
 
     __slots__ = (  # some fifty reads a vector: without a dictionary behind them they cost half
         "pull_request", "at", "hour", "weekday", "author", "is_bot", "files", "file_paths", "additions", "deletions",
-        "paths", "log_churn", "log_files", "directories", "extensions", "added_to", "lines", "n_lines",
-        "generated_lines", "hostile_names", "binary_files", "mode_changes", "removed_tests", "sensitive", "mix",
-        "title_shape", "title_words", "branch_form", "_has_patch", "_content", "_is_content_read", "_tried_again",
+        "paths", "log_churn", "log_files", "directories", "file_types", "added_to", "lines", "n_lines",
+        "generated_lines", "hostile_names", "binary_files", "mode_changes", "removed_tests", "sensitive", "hidden",
+        "mix", "title_shape", "title_words", "branch_form", "base", "_has_patch", "_content", "_is_content_read",
+        "_tried_again",
     )
 
     def __init__(self, pull_request: PullRequest) -> None:
@@ -54,10 +56,13 @@ class Facts:
         self.added_to: set[str] = set()
         self.generated_lines = self.hostile_names = self.binary_files = self.mode_changes = self.removed_tests = 0
         self.sensitive: dict[str, int] = {}
+        self.hidden: set[str] = set()
         self._read_files((pull_request.files or ())[:MOST_FILES])
         self.title_shape = title_shape(pull_request.title)
         self.title_words = words_of(pull_request.title)
         self.branch_form = branch_form(pull_request.head_ref)
+        base = pull_request.base_ref
+        self.base = None if base is None else base[:256]
         self._content: Content | None = None
         self._is_content_read = False
         self._tried_again: int | None = None
@@ -70,7 +75,7 @@ class Facts:
         self.lines = list(map(add, self.additions, self.deletions))
         self.n_lines = sum(self.lines)
         self.directories = {path.directory for path in paths}
-        self.extensions = {path.extension for path in paths}
+        self.file_types = {path.file_type for path in paths}
         kinds: set[str] = {path.kind for path in paths}
         for place in [place for place, path in enumerate(paths) if path.is_noteworthy]:
             self._note(paths[place], statuses[place], self.lines[place])
@@ -95,6 +100,8 @@ class Facts:
             self.generated_lines += lines
         if path.is_hostile:
             self.hostile_names += 1
+        if path.hidden:
+            self.hidden.add(path.hidden)
         if path.kind == "binary" and status in WRITTEN:
             self.binary_files += 1
 
@@ -111,11 +118,11 @@ class Facts:
         return self._content
 
     @property
-    def names(self) -> tuple[frozenset[str], frozenset[str]]:
-        """Return the hosts and dependencies of the added lines, without reading the rest where nobody asked for it."""
+    def names(self) -> Names:
+        """Return what the added lines name, without reading the rest where nobody asked for it."""
         if self._content is None:
-            return read_names(self.files, self.paths) if self._has_patch else NO_NAMES
-        return self._content.hosts, self._content.dependencies
+            return read_names(self.files, self.paths) if self._has_patch else Names()
+        return Names(self._content.hosts, self._content.dependencies, self._content.sources)
 
     @property
     def tried_again(self) -> int:
@@ -165,6 +172,13 @@ def locks_without_manifest(facts: Facts) -> int:
         return 0
     names = {path.name for path in facts.paths}
     return sum(name in LOCK_OF_MANIFEST and LOCK_OF_MANIFEST[name] not in names for name in names)
+
+
+def unmentioned_share(facts: Facts) -> float:
+    """Return the share of files of whose names neither title nor body says a word."""
+    words, body = facts.title_words, (facts.pull_request.body or "")[:MOST_READ].lower()
+    return sum([path.words_of_name.isdisjoint(words) and path.name.partition(".")[0] not in body
+                for path in facts.paths]) / len(facts.paths)
 
 
 def hostile_text(facts: Facts) -> int:

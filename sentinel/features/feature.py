@@ -57,7 +57,7 @@ def count_feature(name: str, group: str, what: str, unit: str, source: str,
         count = compute(situation)
         return MOST_COUNTED if count > MOST_COUNTED else count
 
-    return Feature(name, group, f"{unit}s", 0.0, MOST_COUNTED,
+    return Feature(name, group, plural_of(unit), 0.0, MOST_COUNTED,
                    lambda value: what.format(count_in_words(value, unit)), source, compute_bounded)
 
 
@@ -83,5 +83,9 @@ def count_in_words(count: float, unit: str) -> str:
     number = int(round(count))
     if number == 1:
         return f"1 {unit}"
-    plural = f"{unit[:-1]}ies" if unit.endswith("cy") else f"{unit}s"
-    return f"{number:,} {plural}" if number else f"no {unit}"
+    return f"{number:,} {plural_of(unit)}" if number else f"no {unit}"
+
+
+def plural_of(unit: str) -> str:
+    """Write "files", "dependencies"."""
+    return f"{unit[:-1]}ies" if unit.endswith("cy") else f"{unit}s"

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from sentinel.features.catalogue import CATALOGUE
 
-# What follows from size or taste says little about intent, and would drown the rest.
-LEFT_OUT = frozenset({"size", "text", "hiding", "wording"})
+# What follows from size, taste or chance says little about intent, and would drown the rest; the networks see it.
+LEFT_OUT = frozenset({"size", "text", "hiding", "wording", "route", "weekday"})
 # What can do harm by itself weighs more: a maintainer stops at it whoever wrote it.
 DANGEROUS = frozenset({"piping", "address", "secret", "execution", "self-starting", "encoding", "dependency"})
 DANGER_WEIGHT = 3.0

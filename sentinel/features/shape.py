@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from operator import attrgetter
 
 from sentinel.features.facts import PROMISES_OF_TEXT, Facts, hostile_text, line_entropy, locks_without_manifest
 from sentinel.features.feature import Feature, count_feature, flag_feature, size_feature, surprise
@@ -66,11 +67,11 @@ SENSITIVE = (
     count_feature("locks_without_manifest", "what", "changes {} without the manifest", "lock file",
                   "lockfile-lint", _of_files(locks_without_manifest)),
     count_feature("binary_files", "what", "adds or changes {}", "binary file", "OpenSSF alert on xz",
-                  _of_files(lambda facts: facts.binary_files)),
+                  _of_files(attrgetter("binary_files"))),
     count_feature("mode_changes", "what", "makes {} executable, a link or a submodule", "file", "Gonzalez et al. 2021",
-                  _of_files(lambda facts: facts.mode_changes)),
+                  _of_files(attrgetter("mode_changes"))),
     count_feature("removed_tests", "what", "removes {}", "test file", "OpenSSF alert on xz",
-                  _of_files(lambda facts: facts.removed_tests)),
+                  _of_files(attrgetter("removed_tests"))),
     surprise("sensitive_for_author_surprise", "what",
              "touches a kind of sensitive file unusual for this author (CI, build, dependencies, policy)",
              "Gonzalez et al. 2021", lambda s: s.sensitive_for_author, 10),
@@ -86,6 +87,9 @@ HIDING = (
              _of_files(_broken_promise), 10),
     surprise("beside_generated_surprise", "hiding", "has a small edit beside large machine-made files",
              "lockfile-lint", _of_files(_small_beside_generated), 10),
+    surprise("hidden_for_level_surprise", "hiding",
+             "touches a hidden file or folder unusual for authors of this experience", "domain notes, 2.1",
+             lambda s: s.hidden_for_level, 12),
     flag_feature("looks_like_other", "author", "comes from a name that looks like another author's",
                  "comes from a name of its own", "domain notes, D7", lambda s: float(s.looks_like_other)),
 )

@@ -13,6 +13,7 @@ class AddedNames:
     new_hosts: float = nan  # outside documentation
     new_piped_hosts: float = nan
     new_dependencies: float = nan
+    new_sources: float = nan  # hosts that packages come from
     look_alike_dependencies: float = nan
     new_words: float = nan  # share of the words of added code
 
@@ -36,7 +37,8 @@ class Situation:
     directory: float = nan  # rarity in the repository
     directory_for_author: float = nan
     directory_for_level: float = nan
-    extension: float = nan  # rarest file type in the repository
+    file_type: float = nan  # rarest in the repository
+    file_type_for_author: float = nan
     mix_for_author: float = nan  # exactly these kinds and sensitive places together
     mix_for_level: float = nan
     sensitive_for_author: float = nan  # 0 where nothing sensitive is touched
@@ -45,12 +47,15 @@ class Situation:
     branch_for_author: float = nan
     path: float = nan  # mean rarity of the files
     pair: float = nan  # rarest pair of file types
+    hidden_for_level: float = nan  # hidden file or folder, 0 where none is touched
+    base_for_author: float = nan  # branch that the change goes into
+    fork_for_author: float = nan  # whether it comes from a fork
     added_to: float = nan  # directory where files are most seldom added, 0 where none is
     aloneness: float = nan  # ln of how many times more files usually change along
     unfamiliar_files: float = nan  # in directories that the author never touched
     title_words: float = nan  # mean rarity of the title's words
     hour: float = nan  # rarity for the author
-    weekday: float = nan  # rarity in the repository
+    weekday: float = nan  # rarity for the author
     undone: float = 0.0  # higher the fresher and the more often undone the change is that this one undoes
     tries: int = 0  # recent changes of the author to exactly these files
     added: AddedNames = AddedNames()

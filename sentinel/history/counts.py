@@ -44,17 +44,17 @@ class FadingCounts:
             self._drop_smallest()
 
     def add_each(self, keys: Iterable[str], weight: float) -> None:
-        """Add `weight` to the count of every key, one after the other."""
+        """Add `weight` to the count of every key; there are few of them."""
         weights = self.weights
-        get, most = weights.get, self.most_keys
+        get = weights.get
         for key in keys:
             weights[key] = get(key, 0.0) + weight
-            if len(weights) > most:
-                self._drop_smallest()
+        if len(weights) > self.most_keys:
+            self._drop_smallest()
 
     def _drop_smallest(self) -> None:
         keys = sorted(self.weights, key=lambda key: (self.weights[key], key))
-        for key in keys[:max(1, len(keys) // 4)]:
+        for key in keys[:max(len(keys) - self.most_keys, len(keys) // 4)]:
             del self.weights[key]
 
     def restore(self, weights: Any) -> None:
@@ -72,7 +72,7 @@ class Tails:
 
     N_BINS = N_BINS
     HALF_LIFE = 1_000.0  # changes
-    __slots__ = ("unit", "_weights", "_scales", "_usual", "_firsts")
+    __slots__ = ("unit", "_weights", "_scales", "_leaning", "_places", "_firsts")
 
     def __init__(self, highest: Sequence[float], usual: Sequence[Sequence[float]]) -> None:
         """Begin empty, for quantities from 0 to `highest`; `usual` is the share reaching each bin elsewhere."""
@@ -80,7 +80,8 @@ class Tails:
         self.unit = 1.0
         self._weights = {level: array("d", bytes(8 * n_bins * len(highest))) for level in (ALL, *LEVELS)}
         self._scales = [(n_bins - 1) / most for most in highest]
-        self._usual = usual
+        self._leaning = [USUAL_PRIOR * share + 1.0 for shares in usual for share in shares]
+        self._places = range(len(highest))
         self._firsts = range(0, n_bins * len(highest), n_bins)
 
     def by_level(self) -> dict[str, list[list[float]]]:
@@ -88,27 +89,25 @@ class Tails:
         return {level: [weights[first:first + self.N_BINS].tolist() for first in self._firsts]
                 for level, weights in self._weights.items()}
 
-    def surprises(self, level: str, quantities: Sequence[float], most: float) -> dict[int, float]:
-        """Return minus the logarithm of the share that reached a quantity among changes of this level, by its place.
+    def surprises(self, level: str, quantities: Sequence[float], most: float) -> list[float]:
+        """Return minus the logarithm of the share that reached each quantity among changes of this level.
 
-        It is never above `most`. Quantities of 0, which all reach, and absent ones (NaN) have none.
+        It is never above `most`, 0 for quantities of 0, which all reach, and NaN for absent ones.
 
         The level leans on all levels with LEVEL_PRIOR changes, and these on what is usual across repositories with
         USUAL_PRIOR.
         """
         unit, last, log = self.unit, self.N_BINS - 1, math.log
-        usual_weight, prior = USUAL_PRIOR * unit, LEVEL_PRIOR * unit
-        own, everyone, of_others, scales, firsts = (
-            self._weights[level], self._weights[ALL], self._usual, self._scales, self._firsts)
-        surprises: dict[int, float] = {}
-        for place in [place for place, quantity in enumerate(quantities) if quantity > 0.0]:
-            first, b = firsts[place], int(quantities[place] * scales[place]) + 1
-            if b > last:
-                b = last
-            wide = ((everyone[first + b] + usual_weight * of_others[place][b] + unit)
-                    / (everyone[first] + usual_weight + unit))
-            nats = -log((own[first + b] + prior * wide) / (own[first] + prior))
-            surprises[place] = nats if nats < most else most
+        whole, prior = (USUAL_PRIOR + 1.0) * unit, LEVEL_PRIOR * unit
+        own, everyone, leaning = self._weights[level], self._weights[ALL], self._leaning
+        surprises = list(quantities)
+        for quantity, place, first, scale in zip(quantities, self._places, self._firsts, self._scales):
+            if quantity > 0.0:
+                b = int(quantity * scale) + 1
+                at = first + (b if b < last else last)
+                wide = (everyone[at] + unit * leaning[at]) / (everyone[first] + whole)
+                nats = -log((own[at] + prior * wide) / (own[first] + prior))
+                surprises[place] = nats if nats < most else most
         return surprises
 
     def add(self, level: str, quantities: Sequence[float]) -> None:

@@ -13,7 +13,7 @@ from sentinel.history.names import skeleton_of
 from sentinel.history.places import pairs_of
 from sentinel.history.recall import REMEMBERED_GAPS, experience_at
 
-FADED_HOURS = 0.99  # an author's hours tell of about the last 100 changes
+FADED_HOURS = 0.99  # an author's hours and weekdays tell of about the last 100 changes
 MOST_LATELY = 8
 MOST_TITLE_WORDS, MOST_CODE_WORDS = 16, 512  # of one change
 MOST_REMEMBERED_GAPS_HERE = 500.0
@@ -63,8 +63,8 @@ def land(memory: Memory, places: Places, at: float) -> None:
     memory.landed.add_each(("all", places.level), unit)
     memory.paths.add_each(places.paths, unit)
     memory.company.add_each(places.paths, unit * places.log_files)
-    memory.extensions.add_each(places.extensions, unit)
-    memory.pairs.add_each(pairs_of(places.extensions), unit)
+    memory.file_types.add_each(places.file_types, unit)
+    memory.pairs.add_each(pairs_of(places.file_types), unit)
     memory.added_to.add_each(places.added_to, unit)
     memory.names.add_each(places.names, unit)
     _land_by_whom(memory, places, unit)
@@ -76,8 +76,9 @@ def _land_by_whom(memory: Memory, places: Places, unit: float) -> None:
     memory.directories.add_each(directories, unit)
     memory.traits.add_each(places.traits, unit)
     keys = [*directories, *places.traits]
-    memory.by_author.add_each([author_key, *[author_key + key for key in keys]], unit)
     memory.by_level.add_each([level_key + key for key in keys], unit)
+    keys += places.file_types
+    memory.by_author.add_each([author_key, *[author_key + key for key in keys]], unit)
 
 
 def _places(memory: Memory, facts: Facts) -> Places:
@@ -98,6 +99,8 @@ def _learn_author(memory: Memory, author: Author, facts: Facts) -> None:
     # The same 0.0 for all: a large repository has a million of these.
     author.hours = [weight * FADED_HOURS if weight else 0.0 for weight in author.hours] or [0.0] * 24
     author.hours[facts.hour] += 1.0
+    author.weekdays = [weight * FADED_HOURS if weight else 0.0 for weight in author.weekdays] or [0.0] * 7
+    author.weekdays[facts.weekday] += 1.0
 
 
 def _author_of(memory: Memory, login: str) -> Author:

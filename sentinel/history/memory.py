@@ -12,6 +12,7 @@ MOST_AUTHORS = 65_536
 MOST_RECENT = 512
 MOST_PENDING = 1_024
 MOST_OF_ONE_CHANGE = 32  # directories and types of one change that are counted; of paths four times as many
+FORK, NO_FORK = "f1", "f0"
 MOST_NAME_CHARACTERS = 256  # of a counted name; what is longer is cut
 
 
@@ -25,6 +26,7 @@ class Author:
     mean_log_gap: float = 0.0
     mean_log_churn: float = 0.0
     hours: list[float] = field(default_factory=list)  # 24 faded counts
+    weekdays: list[float] = field(default_factory=list)  # 7 faded counts
     lately: list[float] = field(default_factory=list)  # times of the last 8 changes
 
 
@@ -47,10 +49,10 @@ class Places:
     level: str
     directories: tuple[str, ...]
     paths: tuple[str, ...]
-    extensions: tuple[str, ...]
+    file_types: tuple[str, ...]
     added_to: tuple[str, ...]
-    traits: tuple[str, ...]  # mix of kinds, sensitive places, title and branch form, each with a prefix
-    names: tuple[str, ...]  # hosts and dependencies, each with a prefix
+    traits: tuple[str, ...]  # what `traits_of` says
+    names: tuple[str, ...]  # hosts, dependencies and their sources, each with a prefix
     log_files: float
 
 
@@ -63,13 +65,13 @@ class Memory:
         self.directories = FadingCounts(PLACE_HALF_LIFE_DAYS, 16_384)
         self.paths = FadingCounts(PLACE_HALF_LIFE_DAYS, 65_536)
         self.company = FadingCounts(PLACE_HALF_LIFE_DAYS, 65_536)  # path: ln(files) of the changes that touched it
-        self.extensions = FadingCounts(PLACE_HALF_LIFE_DAYS, 1_024)
+        self.file_types = FadingCounts(PLACE_HALF_LIFE_DAYS, 1_024)
         self.pairs = FadingCounts(PLACE_HALF_LIFE_DAYS, 8_192)
         self.added_to = FadingCounts(PLACE_HALF_LIFE_DAYS, 16_384)
         self.traits = FadingCounts(PLACE_HALF_LIFE_DAYS, 4_096)
         self.by_author = FadingCounts(PLACE_HALF_LIFE_DAYS, 196_608)
         self.by_level = FadingCounts(PLACE_HALF_LIFE_DAYS, 32_768)
-        self.names = FadingCounts(PLACE_HALF_LIFE_DAYS, 32_768)  # hosts, dependencies
+        self.names = FadingCounts(PLACE_HALF_LIFE_DAYS, 32_768)  # hosts, dependencies, sources
         self.title_words = FadingCounts(PLACE_HALF_LIFE_DAYS, 8_192)
         self.code_words = FadingCounts(PLACE_HALF_LIFE_DAYS, 65_536)
         self.moments = FadingCounts(PLACE_HALF_LIFE_DAYS, 64)  # hours and weekdays
@@ -110,24 +112,33 @@ def level_of(experience: float, is_bot: bool) -> str:
 
 def places_of(facts: Facts, level: str) -> Places:
     """Return what one change counts under, bounded by MOST_OF_ONE_CHANGE."""
-    most, (hosts, dependencies) = MOST_OF_ONE_CHANGE, facts.names
-    names = [*[f"h{host}" for host in hosts], *[f"d{name}" for name in dependencies]]
+    most, (hosts, dependencies, sources) = MOST_OF_ONE_CHANGE, facts.names
+    names = [*[f"h{host}" for host in hosts], *[f"d{name}" for name in dependencies], *[f"r{host}" for host in sources]]
     return Places(
         at=facts.at, author=facts.author[:MOST_NAME_CHARACTERS], level=level,
         directories=_few(facts.directories, most), paths=_few(set(facts.file_paths), 4 * most),
-        extensions=_few(facts.extensions, most), added_to=_few(facts.added_to, most),
+        file_types=_few(facts.file_types, most), added_to=_few(facts.added_to, most),
         traits=traits_of(facts), names=_few(names, 2 * most), log_files=facts.log_files,
     )
 
 
 def traits_of(facts: Facts) -> tuple[str, ...]:
-    """Return the traits of a change: mix of kinds, sensitive places, title and branch form."""
+    """Return the traits of a change, each with a prefix.
+
+    They are its mix of kinds, sensitive and hidden places, the form of title and branch, its base and its fork.
+    """
     traits = [f"s{place}" for place in sorted(facts.sensitive)]
     if facts.mix:
         traits.append(f"m{facts.mix}")
     traits.append(f"t{facts.title_shape}")
     if facts.branch_form is not None:
         traits.append(f"b{facts.branch_form}")
+    if facts.hidden:
+        traits.extend([f"h{part}" for part in sorted(facts.hidden)[:MOST_OF_ONE_CHANGE]])
+    if facts.base is not None:
+        traits.append(f"i{facts.base}")
+    if facts.pull_request.is_from_fork is not None:
+        traits.append(FORK if facts.pull_request.is_from_fork else NO_FORK)
     return tuple(traits)
 
 

@@ -64,6 +64,14 @@ class PlaceShares:
         least = min([counts.get(name, 0.0) for name in names])
         return -math.log(min(1.0, (least + self.unseen) / self.all))
 
+    def rarest_for_author(self, counts: dict[str, float], keys: Collection[str]) -> tuple[float, float]:
+        """Return the rarity of the rarest key here and for the author, whose share leans on that of the repository."""
+        author_key, get, unseen, everything = self.author_key, self.authors.get, self.unseen, self.all
+        prior = self.author_prior / everything
+        here = [counts.get(key, 0.0) + unseen for key in keys]
+        by_author = min([get(author_key + key, 0.0) + prior * weight for key, weight in zip(keys, here)])
+        return -math.log(min(1.0, min(here) / everything)), -math.log(min(1.0, by_author / self.of_author))
+
     def of_files(self) -> tuple[float, float]:
         """Return the mean rarity of the files, and ln of how many times more files usually change along."""
         weights, company = self.memory.paths.weights, self.memory.company.weights

@@ -6,13 +6,14 @@ from sentinel.content import Content
 from sentinel.features.facts import Facts
 from sentinel.features.situation import AddedNames, Situation
 from sentinel.history.counts import SECONDS_PER_DAY
-from sentinel.history.memory import AUTHOR_HALF_LIFE_DAYS, Author, Memory, level_of
+from sentinel.history.memory import AUTHOR_HALF_LIFE_DAYS, FORK, NO_FORK, Author, Memory, level_of
 from sentinel.history.names import look_alikes_of, skeleton_of
 from sentinel.history.places import PlaceShares, pairs_of
 
 NAN = math.nan
 NOBODY = Author()
 HOUR_PRIOR = 10.0  # changes' worth of the repository's hours
+WEEKDAY_PRIOR = 10.0  # the same of its weekdays
 REMEMBERED_GAPS, USUAL_GAPS = 20, 3.0  # of an author; and what the wider habit is worth
 USUAL_GAP_DAYS = 7.0  # before any gap is known in the repository
 UNDONE_DAYS = 60.0
@@ -38,9 +39,13 @@ def recall(memory: Memory, facts: Facts) -> Situation:
     situation.title_for_author = shares.trait_for_author(f"t{facts.title_shape}")
     if facts.branch_form is not None:
         situation.branch_for_author = shares.trait_for_author(f"b{facts.branch_form}")
+    if facts.base is not None:
+        situation.base_for_author = shares.trait_for_author(f"i{facts.base}")
+    if facts.pull_request.is_from_fork is not None:
+        situation.fork_for_author = shares.trait_for_author(FORK if facts.pull_request.is_from_fork else NO_FORK)
     situation.title_words = _title_words(memory, facts, shares.unit)
     situation.hour = _hour(memory, author, facts.hour)
-    situation.weekday = _weekday(memory, facts.weekday, shares.unit)
+    situation.weekday = _weekday(memory, author, facts.weekday, shares.unit)
     if facts.content is not None:
         situation.added = _added_names(memory, facts.content)
     return situation
@@ -56,8 +61,12 @@ def _recall_places(memory: Memory, facts: Facts, shares: PlaceShares, situation:
     if facts.sensitive:
         _, situation.sensitive_for_author, situation.sensitive_for_level = shares.rarity(
             traits, [f"s{place}" for place in facts.sensitive])
-    situation.extension = shares.rarest(memory.extensions.weights, facts.extensions)
-    situation.pair = shares.rarest(memory.pairs.weights, pairs_of(facts.extensions))
+    situation.hidden_for_level = 0.0
+    if facts.hidden:
+        _, _, situation.hidden_for_level = shares.rarity(traits, [f"h{part}" for part in facts.hidden])
+    situation.file_type, situation.file_type_for_author = shares.rarest_for_author(
+        memory.file_types.weights, facts.file_types)
+    situation.pair = shares.rarest(memory.pairs.weights, pairs_of(facts.file_types))
     situation.added_to = shares.rarest(memory.added_to.weights, facts.added_to)
     situation.unfamiliar_files = shares.unfamiliar_files()
     situation.undone = _undone(memory, facts)
@@ -105,9 +114,13 @@ def _hour(memory: Memory, author: Author, hour: int) -> float:
     return -math.log(min(1.0, (near + HOUR_PRIOR * wide) / (sum(own) + HOUR_PRIOR)))
 
 
-def _weekday(memory: Memory, weekday: int, unit: float) -> float:
-    moments = memory.moments.weights
-    return -math.log((moments.get(WEEKDAYS[weekday], 0.0) + unit) / (moments.get("h", 0.0) + 7 * unit))
+def _weekday(memory: Memory, author: Author, weekday: int, unit: float) -> float:
+    """Return the rarity of a day of the week for this author, leaning on the repository."""
+    moments, own = memory.moments.weights, author.weekdays
+    wide = (moments.get(WEEKDAYS[weekday], 0.0) + unit) / (moments.get("h", 0.0) + 7 * unit)
+    if not own:
+        return -math.log(wide)
+    return -math.log((own[weekday] + WEEKDAY_PRIOR * wide) / (sum(own) + WEEKDAY_PRIOR))
 
 
 def _title_words(memory: Memory, facts: Facts, unit: float) -> float:
@@ -138,6 +151,7 @@ def _added_names(memory: Memory, content: Content) -> AddedNames:
         new_hosts=sum([f"h{host}" not in names for host in content.hosts]),
         new_piped_hosts=sum([f"h{host}" not in names for host in content.piped_hosts]),
         new_dependencies=len(new_dependencies),
+        new_sources=sum([f"r{host}" not in names for host in content.sources]),
         look_alike_dependencies=look_alikes_of(new_dependencies),
         new_words=sum([word not in words for word in content.words]) / (len(content.words) + LEAST_WORDS),
     )

@@ -19,6 +19,9 @@ WARM_UP = 50  # pull requests; below, a share of 2 % cannot be told
 SURPRISES = tuple(feature for feature in CATALOGUE if feature.quantity_highest is not None)
 _PLACES = tuple(place for place, feature in enumerate(CATALOGUE) if feature.quantity_highest is not None)
 _QUANTITIES_OF = itemgetter(*_PLACES)
+# Of all values followed by all surprises, the surprise in the place of its quantity.
+_VECTOR_OF = itemgetter(*(len(CATALOGUE) + SURPRISES.index(feature) if feature in SURPRISES else place
+                          for place, feature in enumerate(CATALOGUE)))
 
 
 class RepositoryHistory:
@@ -42,11 +45,9 @@ class RepositoryHistory:
     def features(self, pull_request: PullRequest) -> tuple[float, ...]:
         """Return one number per feature of the catalogue, NaN where absent; nothing is added to the history."""
         _, situation, values = self._read(pull_request)
-        vector = values.copy()
         surprises = self.tails.surprises(situation.level, _QUANTITIES_OF(values), MOST_SURPRISE_NATS)
-        for place, nats in surprises.items():
-            vector[_PLACES[place]] = nats
-        return tuple(vector)
+        vector: tuple[float, ...] = _VECTOR_OF(values + surprises)
+        return vector
 
     def observe(self, event: Event) -> None:
         """Add one event; events come in the order of their `sort_key`."""

@@ -16,7 +16,7 @@ from sentinel.history.memory import (
 if TYPE_CHECKING:
     from sentinel.history.repository_history import RepositoryHistory
 
-MAGIC = b"SENTINEL-HISTORY-1\n"
+MAGIC = b"SENTINEL-HISTORY-2\n"
 CHECKSUM_BYTES = 32
 MOST_BYTES = 256 * 1024 * 1024  # of JSON; the largest history that the caps allow stays below
 
@@ -80,8 +80,8 @@ def _restore(history: "RepositoryHistory", stored: dict[str, Any]) -> None:
         counts.restore(stored["counts"][name])
     _check_length(stored["authors"], MOST_AUTHORS)
     memory.authors = {login: _record(Author, values) for login, values in stored["authors"].items()}
-    if any(len(author.hours) not in (0, 24) for author in memory.authors.values()):
-        raise CorruptFileError(f"history: an author's hours are not {24}")
+    if any((len(author.hours), len(author.weekdays)) not in ((0, 0), (24, 7)) for author in memory.authors.values()):
+        raise CorruptFileError("history: an author's hours are not 24, or the weekdays not 7")
     _check_length(stored["look_alikes"], MOST_AUTHORS)
     memory.look_alikes = {_text(key): _text(value) for key, value in stored["look_alikes"].items()}
     _check_length(stored["recent"], MOST_RECENT)

@@ -7,12 +7,12 @@ import orjson
 import pytest
 
 from ml_training.backtest import backtest, main
-from ml_training.replay import replay_features
-from ml_training.replay_source import read_records
 from ml_training.rolling_model import RollingModel
 from ml_training.settings import default_hyperparameters
 from sentinel.errors import DataUnusableError, NotFoundError, SettingsError
+from sentinel.history.replay import replay_features
 from sentinel.pull_request import parse_pull_request
+from sentinel.sources.in_order import read_records
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 SETTINGS = default_hyperparameters(max_steps=10, min_steps=10, n_networks=1, hidden_width=8, alert_budget=0.05)

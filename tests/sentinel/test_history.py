@@ -159,9 +159,17 @@ def test_what_is_no_history_is_refused(content: bytes) -> None:
         RepositoryHistory.from_bytes(content)
 
 
+def test_a_file_of_an_earlier_version_is_refused_by_name() -> None:
+    content = folded().to_bytes()
+
+    with pytest.raises(CorruptFileError, match="another version"):
+        RepositoryHistory.from_bytes(content.replace(MAGIC, b"SENTINEL-HISTORY-1\n", 1))
+
+
 @pytest.mark.parametrize(("field", "value"), [
     ("n_opened", -1), ("n_opened", 1.5), ("tails_unit", float("nan")), ("tails", {}), ("tails", [1]),
-    ("counts", {}), ("authors", {"anna": [1]}), ("authors", {"anna": [1, 1, 1, 1, 1, [1, 2], []]}), ("authors", 7),
+    ("counts", {}), ("authors", {"anna": [1]}), ("authors", {"anna": [1, 1, 1, 1, 1, [1, 2], [], []]}),
+    ("authors", {"anna": [1, 1, 1, 1, 1, [1] * 24, [1] * 6, []]}), ("authors", 7),
     ("look_alikes", {"a": 1}), ("recent", [[1, 2]]), ("pending", [["x"] * 10]), ("recent", [[1.0, 2, 3, 4]] * 513),
     ("last_at", "now"), ("gaps", float("inf")), ("gaps", 10 ** 400),
 ])
@@ -186,7 +194,8 @@ JSON_PULL_REQUESTS = st.fixed_dictionaries({
         lambda at: at.isoformat())}, optional={
     "title": st.text(max_size=60), "user": st.none() | st.fixed_dictionaries({"login": st.text(max_size=10)}),
     "additions": st.integers(0, 2 ** 53), "changed_files": st.integers(0, 2 ** 53), "files": st.none() | JSON_FILES,
-    "head": st.fixed_dictionaries({"ref": st.none() | st.text(max_size=10)})})
+    "body": st.none() | st.text(max_size=60), "base": st.fixed_dictionaries({"ref": st.none() | st.text(max_size=10)}),
+    "is_cross_repository": st.booleans(), "head": st.fixed_dictionaries({"ref": st.none() | st.text(max_size=10)})})
 
 
 @given(st.lists(JSON_PULL_REQUESTS, max_size=8))
@@ -206,13 +215,15 @@ def test_any_json_that_the_parser_takes_gives_finite_or_absent_numbers(payloads:
 
 
 def test_counts_keep_to_their_bound_and_forget_the_smallest() -> None:
-    counts = FadingCounts(365.0, 8)
+    one_by_one, at_once = FadingCounts(365.0, 8), FadingCounts(365.0, 8)
     for number in range(20):
-        counts.add("often", 1.0)
-        counts.add(f"once-{number}", 0.5)
+        one_by_one.add("often", 1.0)
+        one_by_one.add(f"once-{number}", 0.5)
+        at_once.add_each(["often"], 1.0)
+        at_once.add_each([f"{number}-{place}" for place in range(20)], 0.5)
+        assert max(len(one_by_one.weights), len(at_once.weights)) <= 8
 
-    assert len(counts.weights) <= 8
-    assert 20.0 == counts.weights["often"]
+    assert 20.0 == one_by_one.weights["often"] == at_once.weights["often"]
 
 
 def test_a_count_halves_with_its_half_life() -> None:

