@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from delivery.image_tree import ROOT
+from sentinel.errors import UnavailableError
 
 LOCK, TORCH_LOCK, BUILD_LOCK = "requirements.lock", "requirements-torch.lock", "requirements-build.lock"
 PLATFORM, PYTHON = "x86_64-manylinux_2_28", "3.11"  # of the images
+UV_SECONDS = 300.0  # it needs seconds when the index answers
 OF_TORCH = re.compile(r"torch|triton|nvidia-.*|cuda-.*")
 # The groups of pyproject.toml that each image installs.
 GROUPS = {
@@ -42,6 +44,10 @@ def main() -> None:
             write_locks(folder, groups)
     except subprocess.CalledProcessError as error:
         sys.exit(error.returncode)
+    except subprocess.TimeoutExpired:
+        print(f"locks: uv did not resolve within {UV_SECONDS:.0f} s; run the same again when the index answers",
+              file=sys.stderr)
+        sys.exit(UnavailableError.exit_code)
 
 
 def write_locks(folder: str, groups: tuple[str, ...]) -> None:
@@ -64,7 +70,7 @@ def compile_lock(*arguments: str) -> str:
     command = ["uv", "pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--no-annotate",
                "--no-emit-index-url", "--python-version", PYTHON, "--python-platform", PLATFORM,
                "--constraint", str(ROOT / LOCK), *arguments]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=UV_SECONDS).stdout
 
 
 def read_lock(text: str) -> Iterator[Pin]:
