@@ -147,13 +147,3 @@ def test_check_of_a_promotion_runs_on_every_pull_request_to_main():
     """A required check behind a filter would stay pending for ever."""
     assert {"branches": ["main"]} == read(ROOT / ".github/workflows/promote.yml")[ON]["pull_request"]
     assert "if" not in jobs(ROOT / ".github/workflows/promote.yml")["promotion"]
-
-
-def test_newer_versions_are_looked_for_wherever_something_is_pinned_and_after_a_week():
-    updates = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text("utf-8"))["updates"]
-    folders = {one["package-ecosystem"]: one.get("directories", [one.get("directory")]) for one in updates}
-    with_dockerfile = sorted(f"/{path.parent.name}" for path in ROOT.glob("*/Dockerfile"))
-
-    assert {"github-actions": ["/"], "pip": ["/"], "docker-compose": ["/"]}.items() <= folders.items()
-    assert with_dockerfile == sorted(folders["docker"])
-    assert not [one["package-ecosystem"] for one in updates if one["cooldown"]["default-days"] < 7]
