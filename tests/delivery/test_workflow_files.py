@@ -147,3 +147,16 @@ def test_check_of_a_promotion_runs_on_every_pull_request_to_main():
     """A required check behind a filter would stay pending for ever."""
     assert {"branches": ["main"]} == read(ROOT / ".github/workflows/promote.yml")[ON]["pull_request"]
     assert "if" not in jobs(ROOT / ".github/workflows/promote.yml")["promotion"]
+
+
+@pytest.mark.parametrize("address", [
+    "git@github.com:octo/sentinel.git", "https://github.com/octo/sentinel.git", "https://github.com/octo/sentinel/",
+    "ssh://git@github.com/octo/sentinel",
+])
+def test_promotion_checked_on_a_laptop_wants_the_signature_that_the_workflow_makes(monkeypatch, address):
+    """Without the repository's name no image would seem to be signed."""
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    for name, value in {"COUNT": "1", "KEY_0": "remote.origin.url", "VALUE_0": address}.items():
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+
+    assert "=https://github.com/octo/sentinel/.github/workflows/stage.yml@" in dry_run("check-promotion", "")
