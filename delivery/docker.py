@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from delivery.image_tree import FOLDERS, ImageTree
+from delivery.image_tree import FOLDERS, ImageTree, git
 from sentinel.errors import FixNeededError, UnavailableError
 
 ABSENT = ("no such image",)
@@ -42,10 +42,8 @@ def build_image(repository: Path, source: ImageTree, name: str, network: str, ar
     The context is the tree, not the folder: no file that is not committed can come in.
     """
     given = [part for key, value in sorted(arguments.items()) for part in ("--build-arg", f"{key}={value}")]
-    with tempfile.TemporaryFile() as context:
-        archive = ["git", "-C", str(repository), "archive", "--format=tar", source.tree]
-        subprocess.run(archive, stdout=context, check=True)
-        context.seek(0)
+    with tempfile.NamedTemporaryFile(suffix=".tar") as context:
+        git(repository, "archive", "--format=tar", f"--output={context.name}", source.tree)
         dockerfile = f"{FOLDERS[source.stage]}/Dockerfile"
         run_docker("build", "--quiet", "--network", network, "--file", dockerfile, "--tag", name, *given, "-",
                    context=context.fileno(), seconds=BUILD_SECONDS)

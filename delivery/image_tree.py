@@ -1,6 +1,8 @@
 """What goes into an image, named by git: the same files give the same tree, so the same tag."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -8,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sentinel.errors import FixNeededError
+from sentinel.errors import FixNeededError, UnavailableError
 
 ROOT = Path(__file__).parents[1]
 REGISTRY = "registry.digitalocean.com/sentinel"  # as the manifests name the images
@@ -19,6 +21,8 @@ FOLDERS = {  # of each image, in the order of the data
 SHARED = (".dockerignore", "sentinel")
 LEFT_OUT = "sentinel/command/"  # as in .dockerignore
 BASE_FILE = "base-image"  # stands in the tree for a base that is not the Dockerfile's own
+LOCAL_SECONDS, TRANSFER_SECONDS = 60.0, 120.0  # of one command on this machine's disk, and of one over the network
+CLEANING_SECONDS = 5.0  # git removes its lock files when it is asked to end
 
 
 @dataclass(frozen=True)
@@ -57,13 +61,42 @@ def has_changes(stage: str, repository: Path = ROOT) -> bool:
     return bool(git(repository, "status", "--porcelain", "--", *paths))
 
 
-def git(repository: Path, *arguments: str, given: str | None = None, variables: Mapping[str, str] | None = None) -> str:
-    """Run git and return what it wrote; raises FixNeededError with its words where it fails."""
-    done = subprocess.run(["git", "-C", str(repository), *arguments], input=given, capture_output=True, text=True,
-                          env={**os.environ, **(variables or {})})
-    if done.returncode:
-        raise FixNeededError(f"git {arguments[0]} failed in {repository}: {done.stderr.strip()}")
-    return done.stdout.strip()
+def git(repository: Path, *arguments: str, given: str | None = None, variables: Mapping[str, str] | None = None,
+        seconds: float = LOCAL_SECONDS) -> str:
+    """Run git and return what it wrote.
+
+    Raises FixNeededError with git's words where it fails, and UnavailableError where it takes longer than `seconds`.
+    """
+    command = ["git", "-C", str(repository), *arguments]
+    try:
+        # In a session of its own: no prompt can wait for a person, and what git started can be ended with it.
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, env={**os.environ, **(variables or {})}, start_new_session=True)
+    except FileNotFoundError as error:
+        raise FixNeededError("the program git is not installed; install it (apt-get install git)") from error
+    with process:
+        try:
+            wrote, said = process.communicate(given, timeout=seconds)
+        except subprocess.TimeoutExpired as error:
+            raise UnavailableError(
+                f"git {arguments[0]} in {repository} was not done after {seconds:.0f} s and was ended; look whether "
+                f"`git {arguments[0]}` by hand gets an answer, then run the same again") from error
+        finally:
+            _end_all(process)
+    if process.returncode:
+        raise FixNeededError(f"git {arguments[0]} failed in {repository}: {said.strip()}")
+    return wrote.strip()
+
+
+def _end_all(process: subprocess.Popen[str]) -> None:
+    """End git where it still runs, and the programs that speak to the server for it, which outlive it otherwise."""
+    if process.poll() is not None:
+        return
+    os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(CLEANING_SECONDS)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _write_tree(repository: Path, entries: list[str]) -> str:

@@ -30,7 +30,7 @@ load-test-image: install ## Locust, of the scorer's image, against the scorer's 
 	SENTINEL_IMAGES="$$($(PYTHON) $(IMAGES) names model-serving --registry $(REGISTRY) $(if $(BASE),--base $(BASE)))" \
 		$(BIN)/python -m pytest tests/delivery/test_images_run.py -k load_test
 
-lock-images: ## pin what each image installs, with hashes (needs uv)
+lock-images: ## pin what each image and the delivery install, with hashes (needs uv)
 	$(PYTHON) -m delivery.locks
 
 sbom: install ## list what is in each image, in build/images/STAGE.cdx.json and licences.md

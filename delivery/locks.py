@@ -1,6 +1,7 @@
-"""Write the hashed lock of every image: `python -m delivery.locks`; needs uv.
+"""Write the hashed lock of every image and of the delivery itself: `python -m delivery.locks`; needs uv.
 
 Versions are those of requirements.lock; only what the stage asks for in pyproject.toml is in its lock.
+checkov alone has versions of its own, which would not go with ours: delivery/checkov.in names it.
 torch and its CUDA libraries are in a lock of their own, because a build without a GPU takes them from elsewhere.
 """
 
@@ -12,9 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from delivery.image_tree import ROOT
+from sentinel.errors import FixNeededError, UnavailableError
 
 LOCK, TORCH_LOCK, BUILD_LOCK = "requirements.lock", "requirements-torch.lock", "requirements-build.lock"
 PLATFORM, PYTHON = "x86_64-manylinux_2_28", "3.11"  # of the images
+UV_SECONDS = 300.0  # it needs seconds when the index answers
 OF_TORCH = re.compile(r"torch|triton|nvidia-.*|cuda-.*")
 # The groups of pyproject.toml that each image installs.
 GROUPS = {
@@ -23,7 +26,12 @@ GROUPS = {
     "ml_training": ("ml-training",),
     "model_serving": ("model-serving", "load-test"),
 }
-BUILD_TOOLS = {"spark_preprocess": "setuptools"}  # pyspark is published as source only
+# Locks of a single distribution and what it needs, at the versions of requirements.lock.
+SINGLE = {
+    f"spark_preprocess/{BUILD_LOCK}": "setuptools",  # pyspark is published as source only
+    f"delivery/{LOCK}": "ruamel.yaml",  # what the programs need that hold a key (release.mk)
+}
+CHECKOV = "delivery/checkov.in"  # beside its lock
 
 
 @dataclass(frozen=True)
@@ -40,8 +48,18 @@ def main() -> None:
     try:
         for folder, groups in GROUPS.items():
             write_locks(folder, groups)
+        for path, name in SINGLE.items():
+            write_single_lock(path, name)
+        write_checkov_lock()
     except subprocess.CalledProcessError as error:
         sys.exit(error.returncode)
+    except FileNotFoundError:
+        print("locks: the program uv is not installed; install it (pip install uv)", file=sys.stderr)
+        sys.exit(FixNeededError.exit_code)
+    except subprocess.TimeoutExpired:
+        print(f"locks: uv did not resolve within {UV_SECONDS:.0f} s; run the same again when the index answers",
+              file=sys.stderr)
+        sys.exit(UnavailableError.exit_code)
 
 
 def write_locks(folder: str, groups: tuple[str, ...]) -> None:
@@ -52,19 +70,32 @@ def write_locks(folder: str, groups: tuple[str, ...]) -> None:
     (ROOT / folder / LOCK).write_text("".join(pin.text for pin in pins if pin not in of_torch))
     if of_torch:
         (ROOT / folder / TORCH_LOCK).write_text("".join(pin.text for pin in of_torch))
-    if folder in BUILD_TOOLS:
-        with tempfile.NamedTemporaryFile("w", suffix=".in") as wanted:
-            wanted.write(BUILD_TOOLS[folder])
-            wanted.flush()
-            (ROOT / folder / BUILD_LOCK).write_text(compile_lock(wanted.name))
+
+
+def write_single_lock(path: str, name: str) -> None:
+    """Write the lock of one distribution that something of ours needs outside of the images' environment."""
+    with tempfile.NamedTemporaryFile("w", suffix=".in") as wanted:
+        wanted.write(name)
+        wanted.flush()
+        (ROOT / path).write_text(compile_lock(wanted.name))
+
+
+def write_checkov_lock() -> None:
+    """Write checkov's lock, which keeps the versions it has where they still fit."""
+    wanted = ROOT / CHECKOV
+    resolve("--output-file", str(wanted.with_suffix(".lock")), str(wanted))
 
 
 def compile_lock(*arguments: str) -> str:
-    """Return what uv resolves within requirements.lock, with hashes and without an index's address."""
+    """Return what uv resolves within requirements.lock."""
+    return resolve("--constraint", str(ROOT / LOCK), *arguments)
+
+
+def resolve(*arguments: str) -> str:
+    """Return what uv resolves for the images' platform, with hashes and without an index's address."""
     command = ["uv", "pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--no-annotate",
-               "--no-emit-index-url", "--python-version", PYTHON, "--python-platform", PLATFORM,
-               "--constraint", str(ROOT / LOCK), *arguments]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+               "--no-emit-index-url", "--python-version", PYTHON, "--python-platform", PLATFORM, *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=UV_SECONDS).stdout
 
 
 def read_lock(text: str) -> Iterator[Pin]:

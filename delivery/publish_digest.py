@@ -4,6 +4,7 @@
 """
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -52,4 +53,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # a cancelled run: git ends with us
     sys.exit(main())

@@ -43,18 +43,24 @@ def pull(image: str, name: str) -> None:
     run_docker("tag", image, name)
 
 
+def find_full(failed: str, said: str) -> FixNeededError | None:
+    """Return what to do where the words of a registry mean that it has no room."""
+    if FULL.search(said.lower()) is None:
+        return None
+    return FixNeededError(
+        f"{failed}: the registry is full: {said}; remove old images (`doctl registry garbage-collection start "
+        "--include-untagged-manifests`, never a digest that argo-apps/base names) or take a larger plan, then "
+        "run the same again; no digest was written, and what runs keeps running")
+
+
 @contextmanager
 def _advice(failed: str) -> Iterator[None]:
     try:
         yield
     except UnavailableError as error:
         said = str(error).lower()
-        if FULL.search(said):
-            raise FixNeededError(
-                f"{failed}: the registry is full: {error}; remove old images (`doctl registry garbage-collection start "
-                "--include-untagged-manifests`, never a digest that argo-apps/base names) or take a larger plan, then "
-                "run the same again; nothing was written, and what runs keeps running"
-            ) from error
+        if full := find_full(failed, str(error)):
+            raise full from error
         if DENIED.search(said):
             raise PermissionDeniedError(
                 f"{failed}: the registry does not allow it: {error}; run `make log-in-registry` with a token that may, "

@@ -1,6 +1,8 @@
 # From a merge on staging to a digest in argo-apps/base, and from there to main. STAGE=data-fetch names the stage;
 # REGISTRY is set in images.mk.
 REMOTE ?= origin
+# OWNER/NAME; a workflow has it in its environment, a checkout in the address of its remote.
+GITHUB_REPOSITORY ?= $(shell git config --get remote.$(REMOTE).url | sed -E 's,(\.git)?/?$$,,; s,.*[:/]([^/:]+/[^/]+)$$,\1,')
 # Whose signatures count: the reusable workflow of this repository, run on staging. Elsewhere: --key cosign.pub …
 COSIGN_VERIFY ?= --certificate-oidc-issuer=https://token.actions.githubusercontent.com \
 	--certificate-identity=https://github.com/$(GITHUB_REPOSITORY)/.github/workflows/stage.yml@refs/heads/staging

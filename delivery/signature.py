@@ -8,6 +8,7 @@ import json
 import subprocess
 from dataclasses import dataclass
 
+from delivery.registry import find_full
 from sentinel.errors import FixNeededError, UnavailableError
 
 TIMEOUT_SECONDS = 180
@@ -28,10 +29,10 @@ def sign(image: str, claim: Claim, arguments: tuple[str, ...]) -> None:
     annotations = (f"--annotations={name}={value}" for name, value in vars(claim).items())
     done = _cosign("sign", "--yes", *arguments, *annotations, image)
     if done.returncode != 0:
-        raise UnavailableError(
-            f"{image} is pushed but not signed: {done.stderr.strip()}; run the same again, "
-            "it finds the image in the registry and goes on from there"
-        )
+        failed = f"{image} is pushed but not signed"
+        raise find_full(failed, done.stderr.strip()) or UnavailableError(
+            f"{failed}: {done.stderr.strip()}; run the same again, it finds the image in the registry and goes on from "
+            "there")
 
 
 def read_claims(image: str, arguments: tuple[str, ...]) -> list[Claim]:

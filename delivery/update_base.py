@@ -9,6 +9,7 @@ workflows build, try and release it like any other change.
 import argparse
 import hashlib
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -72,4 +73,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # a cancelled run: git ends with us
     sys.exit(main())

@@ -29,6 +29,7 @@ FOLDER = Path(__file__).parents[1] / "vault"
 NAME = re.compile("[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 IN_CLUSTER = "https://kubernetes.default.svc"
 TIMEOUT_SECONDS = (3.0, 10.0)
+OUTSIDE = "/var/run/secrets/kubernetes.io/"  # where a Vault in a pod would find the certificates and its own token
 TEMPORARY = re.compile("sealed|standby|not active|not initialized")
 
 
@@ -204,6 +205,11 @@ def _told(address: str) -> Iterator[None]:
     except VaultError as error:
         if TEMPORARY.search(str(error)):
             raise UnavailableError(f"{cannot}: {error}; unseal it or bring it up, then run this again") from error
+        if OUTSIDE in str(error):
+            raise FixNeededError(
+                f"{cannot}: it runs outside of the cluster and was not told where that is: {error}; write "
+                "auth/kubernetes/config with a reviewer's token, as docs/runbook.md says under *Install from nothing*, "
+                "then run this again") from error
         raise FixNeededError(f"{cannot}: {error}; correct the command's options") from error
     except requests.RequestException as error:
         raise UnavailableError(f"{cannot}: {type(error).__name__}; check that it runs, VAULT_ADDR and VAULT_CACERT, "

@@ -7,9 +7,10 @@ import orjson
 from flask import Response
 
 from model_serving.scorer import Champion
-from model_serving.verdict_table import RankedPullRequest, Ranking
+from model_serving.verdict_table import Ranking
+from sentinel.judged import JudgedPullRequest, Reason
 from sentinel.pull_request import PullRequest
-from sentinel.verdict import Reason, Verdict
+from sentinel.verdict import Verdict
 
 DIGITS = 6  # after the point: far below what a score can tell
 
@@ -35,7 +36,7 @@ def verdict_json(champion: Champion, pull_request: PullRequest, verdict: Verdict
     }
 
 
-def ranked_json(ranked: RankedPullRequest) -> dict[str, Any]:
+def ranked_json(ranked: JudgedPullRequest) -> dict[str, Any]:
     """Return one row of a ranking."""
     return {
         "repository": ranked.repository,
@@ -66,7 +67,7 @@ def ranking_json(champion: Champion, ranking: Ranking) -> dict[str, Any]:
     }
 
 
-def explanation_json(champion: Champion, ranked: RankedPullRequest) -> dict[str, Any]:
+def explanation_json(champion: Champion, ranked: JudgedPullRequest) -> dict[str, Any]:
     """Return one known pull request, each reason with what is usual in its repository."""
     reasons = [reason_json(reason) | {"usual": _usual(champion, ranked.repository, reason)}
                for reason in ranked.reasons]

@@ -1,5 +1,6 @@
 """The Flask application: routes, request ids, one log line a request, and headers that keep the page safe."""
 
+import math
 import os
 import re
 import time
@@ -8,7 +9,6 @@ from typing import Any
 
 from flask import Flask, Request, Response, g, request
 
-from model_serving.load import Load
 from model_serving.metrics import Metrics
 from model_serving.problems import ProblemError, register_problems
 from model_serving.request_log import RequestLog
@@ -18,6 +18,7 @@ from model_serving.routes.ranking import ranking_routes
 from model_serving.routes.scoring import scoring_routes
 from model_serving.scorer import Scorer
 from model_serving.settings import ServingSettings
+from model_serving.turns import Turns
 
 REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 SAFETY_HEADERS = {
@@ -30,14 +31,15 @@ SAFETY_HEADERS = {
 }
 PROGRAM_TYPES = frozenset({"application/json", "application/problem+json", "application/x-ndjson"})
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})  # others are counted together
+SMALL_BYTES = 65_536  # a pull request of some hundred files; batches are larger
 QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})  # probes would drown the log
 
 
 def create_app(scorer: Scorer, settings: ServingSettings, metrics: Metrics | None = None,
-               load: Load | None = None) -> Flask:
-    """Return the application that answers from `scorer`; `load` tells when there is too much to do."""
+               turns: Turns | None = None) -> Flask:
+    """Return the application that answers from `scorer`; `turns` tells how long a request waited."""
     app = _Application("model_serving")
-    metrics, load = metrics or Metrics(), load or Load()
+    metrics, turns = metrics or Metrics(), turns or Turns()
     log = RequestLog()
     app.register_blueprint(scoring_routes(scorer, settings))
     app.register_blueprint(ranking_routes(scorer))
@@ -52,10 +54,10 @@ def create_app(scorer: Scorer, settings: ServingSettings, metrics: Metrics | Non
         kept.request_id = given if REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
         kept.started = time.perf_counter()
         if asked.method == "POST":
-            if load.wait_seconds > settings.max_wait_seconds:
+            if turns.is_refused(settings.max_wait_seconds, (asked.content_length or math.inf) <= SMALL_BYTES):
                 metrics.turned_away.inc()
-                raise ProblemError(503, "Too much to do", f"requests wait {load.wait_seconds:.1f} s for their turn; "
-                                   "come back after Retry-After")
+                raise ProblemError(503, "Too much to do", f"the request waited {turns.wait_seconds:.1f} s for its "
+                                   "turn; come back after Retry-After")
             check_token(settings)
 
     @app.after_request

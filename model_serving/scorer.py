@@ -140,6 +140,11 @@ class Scorer:
         """Tell whether a champion was loaded, without looking for one."""
         return self._champion is not None
 
+    @property
+    def copy_in_use(self) -> str | None:
+        """Return the name of the copy that answers, without looking for one."""
+        return None if self._champion is None else self._champion.facts.name
+
     def load(self) -> bool:
         """Try the copy in use; whatever is wrong with it, the champion of before stays. Tell whether it took over."""
         try:

@@ -19,14 +19,15 @@ from gunicorn.workers.base import Worker
 from prometheus_client import multiprocess
 
 from model_serving.app import create_app
-from model_serving.load import Load
 from model_serving.metrics import Metrics
 from model_serving.refresh import is_refresh_due, refresh, stop_copying
 from model_serving.scorer import Scorer
 from model_serving.settings import ServingSettings
+from model_serving.turns import Turns
+from model_serving.worker import FairWorker
 from sentinel.logs import get_logger
 
-WORKER_CLASS = "gevent"  # docs/decisions: the fastest one that slow clients cannot stop
+WORKER_CLASS = f"{FairWorker.__module__}.{FairWorker.__qualname__}"  # docs/decisions/scorer-worker-class.md
 WATCH_SECONDS = 1.0
 KEEPALIVE_SECONDS = 5  # also the time to send a request's head
 HUNG_SECONDS = 60  # a worker that gives no sign of life for so long is replaced
@@ -40,8 +41,8 @@ class Server(BaseApplication):
         """Serve `scorer`, which is loaded before the workers are forked, on a bound socket."""
         self._settings, self._scorer, self._listener = settings, scorer, listener
         self._metrics = Metrics(metrics_folder)
-        self._load = Load()
-        self._app = create_app(scorer, settings, self._metrics, self._load)
+        self.turns = Turns()
+        self._app = create_app(scorer, settings, self._metrics, self.turns)
         self._metrics_folder = Path(metrics_folder)
         super().__init__()
 
@@ -94,7 +95,6 @@ class Server(BaseApplication):
         self._tell_ready(is_first)
         self._tell_age()
         threading.Thread(target=self._watch, args=(is_first, self._scorer.has_champion), daemon=True).start()
-        threading.Thread(target=self._load.watch, daemon=True).start()
 
     def _watch(self, is_first: bool, is_told: bool) -> None:
         """Look for newer champions for ever; `is_told` says whether this worker has told that it is ready."""

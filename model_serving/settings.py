@@ -50,6 +50,6 @@ class ServingSettings(MlflowSettings, ObjectStoreSettings):
         default=1_000, gt=0, description="open connections per worker, idle ones included", examples=["1000"],
     )
     max_wait_seconds: float = Field(
-        default=2.0, gt=0, description="wait in a worker's queue above which requests are turned away",
-        examples=["2"],
+        default=1.0, gt=0, description="wait in a worker's queue above which requests are turned away",
+        examples=["1"],
     )

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Literal, get_args
+from datetime import datetime
+from typing import Literal, get_args
 
 import numpy as np
 import pyarrow
@@ -12,36 +12,10 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from sentinel.errors import CorruptFileError
-from sentinel.verdict import Reason
+from sentinel.judged import JudgedPullRequest, read_row, to_utc
 
 Order = Literal["unusual", "newest", "largest"]
 ORDERS: tuple[Order, ...] = get_args(Order)
-
-
-@dataclass(frozen=True, slots=True)
-class RankedPullRequest:
-    """One known pull request with its verdict."""
-
-    repository: str
-    number: int
-    title: str
-    author: str | None
-    opened_at: datetime
-    additions: int
-    deletions: int
-    changed_files: int
-    split: str
-    warm_up: bool
-    score: float
-    percentile: float
-    threshold: float
-    is_unusual: bool
-    reasons: tuple[Reason, ...]
-
-    @property
-    def key(self) -> str:
-        """Return OWNER/NAME#N."""
-        return f"{self.repository}#{self.number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +44,7 @@ class Filters:
 class Ranking:
     """One page of a ranking; `first` is the place of its first row, from 1."""
 
-    rows: tuple[RankedPullRequest, ...]
+    rows: tuple[JudgedPullRequest, ...]
     first: int
     total: int
     next_after: str | None
@@ -120,9 +94,9 @@ class VerdictTable:
         shown = chosen[start:start + limit]
         has_more = start + limit < len(chosen)
         rows = tuple(self._rows(shown))
-        return Ranking(rows, start + 1, len(chosen), rows[-1].key if rows and has_more else None)
+        return Ranking(rows, start + 1, len(chosen), rows[-1].name if rows and has_more else None)
 
-    def find(self, repository: str, number: int) -> RankedPullRequest | None:
+    def find(self, repository: str, number: int) -> JudgedPullRequest | None:
         """Return the verdict of one pull request, or None."""
         code = self._code_by_name.get(repository.lower())
         found = [] if code is None else np.flatnonzero((self._codes == code) & (self._numbers == number))
@@ -170,18 +144,8 @@ class VerdictTable:
         told = of_code & self._told
         return RepositorySummary(
             self._names[code], int(told.sum()), int((told & self._unusual).sum()),
-            float(self._thresholds[of_code][0]), _utc(self._opened[of_code].max().item()),
+            float(self._thresholds[of_code][0]), to_utc(self._opened[of_code].max().item()),
         )
 
-    def _rows(self, places: Sequence[int] | NDArray[np.int64]) -> list[RankedPullRequest]:
-        return [_to_row(row) for row in self._table.take(pyarrow.array(places, pyarrow.int64())).to_pylist()]
-
-
-def _to_row(row: Mapping[str, Any]) -> RankedPullRequest:
-    reasons = tuple(Reason(**{name: reason[name] for name in Reason.__slots__}) for reason in row["reasons"] or ())
-    values = {name: row[name] for name in RankedPullRequest.__slots__}
-    return RankedPullRequest(**values | {"reasons": reasons, "opened_at": _utc(row["opened_at"])})
-
-
-def _utc(time: datetime) -> datetime:
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    def _rows(self, places: Sequence[int] | NDArray[np.int64]) -> list[JudgedPullRequest]:
+        return [read_row(row) for row in self._table.take(pyarrow.array(places, pyarrow.int64())).to_pylist()]

@@ -158,8 +158,9 @@ def _describe(kind: type[Settings], problem: dict[str, Any], known: Mapping[str,
               secret_path: str | None) -> str:
     location = str(problem["loc"][0]) if problem["loc"] else ""
     name = next((n for n in kind.model_fields if location in (n, variable_of(kind, n))), None)
+    wrong = problem["msg"].removeprefix("Value error, ")  # it may name other settings, in capitals
     if name is None:
-        return f"  {location}: {problem['msg']}" if location else f"  {problem['msg']}"
+        return f"  {location}: {wrong}" if location else f"  {wrong}"
     field, variable = kind.model_fields[name], variable_of(kind, name)
     is_set = variable in os.environ or name in known
     if secret_path is not None and name in secret_names(kind):
@@ -167,4 +168,4 @@ def _describe(kind: type[Settings], problem: dict[str, Any], known: Mapping[str,
     else:
         seen = "set" if is_set else "not set"
     example = f", for example {field.examples[0]}" if field.examples else ""
-    return f"  {variable} ({seen}): {field.description}; {problem['msg'].lower()}{example}"
+    return f"  {variable} ({seen}): {field.description}; {wrong[:1].lower()}{wrong[1:]}{example}"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sentinel.features import CATALOGUE, Feature, sentence
+from sentinel.judged import Reason
 from sentinel.model import AnomalyModel
 
 Floats = NDArray[np.float64]
@@ -18,18 +19,6 @@ MOST_REASONS = 5
 UNUSUAL_PERCENTILE = 90.0  # a value is named when it lies above, or below 100 minus this where both ends are odd
 LEAST_TOLD_NATS = 2.3  # a little less than ln(10), the surprise of the 90th percentile
 _FEATURES = {feature.name: feature for feature in CATALOGUE}
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One thing that is unusual, in words; `contribution` is its group's share of the score."""
-
-    feature: str
-    group: str
-    sentence: str
-    contribution: float
-    value: float
-    percentile: float  # of the value, 0 to 100: a surprise in its repository, others among all fitted rows
 
 
 @dataclass(frozen=True, slots=True)

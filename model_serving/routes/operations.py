@@ -46,12 +46,14 @@ def operations_routes(scorer: Scorer, settings: ServingSettings, metrics: Metric
     def reload() -> Response:
         """Look for a newer champion now; it takes over only after it answered its probe records."""
         check_token(settings, is_required=True)
+        before = scorer.copy_in_use
         attempt = refresh(settings)
-        took_over = scorer.load_newer()
+        scorer.load_newer()  # unless the watch was faster
         if attempt is not None and not attempt.is_good or scorer.reason:
             text = scorer.reason if attempt is None or attempt.is_good else attempt.text
             raise ProblemError(503, "No newer model took over", text)
-        return json_response({"took_over": took_over, "is_running_elsewhere": attempt is None, **model_json(scorer)})
+        return json_response({"took_over": scorer.copy_in_use != before, "is_running_elsewhere": attempt is None,
+                              **model_json(scorer)})
 
     @routes.get("/openapi.json")
     def openapi() -> Response:

@@ -17,10 +17,10 @@ from model_serving.routes.operations import OPENAPI
 from model_serving.routes.ranking import find_known, known_verdicts, read_filters
 from model_serving.scorer import Champion, Scorer
 from model_serving.settings import ServingSettings
-from model_serving.verdict_table import ORDERS, Filters, RankedPullRequest
+from model_serving.verdict_table import ORDERS, Filters
 from model_serving.words import age_in_words, counted, joined, percentile_in_words, visible
 from sentinel.features import CATALOGUE, FEATURE_NAMES, sentence
-from sentinel.verdict import Reason
+from sentinel.judged import JudgedPullRequest, Reason
 
 ROWS_PER_PAGE = 25
 PERIODS = ((30, "the last 30 days"), (90, "the last 90 days"), (365, "the last year"))
@@ -109,7 +109,7 @@ def ranking_view(champion: Champion) -> Mapping[str, Any]:
     }
 
 
-def pull_request_view(champion: Champion, ranked: RankedPullRequest) -> Mapping[str, Any]:
+def pull_request_view(champion: Champion, ranked: JudgedPullRequest) -> Mapping[str, Any]:
     """Return what the page of one pull request shows."""
     scores = known_verdicts(champion).scores_of(ranked.repository)
     return {
@@ -120,7 +120,7 @@ def pull_request_view(champion: Champion, ranked: RankedPullRequest) -> Mapping[
     }
 
 
-def page_of(one: RankedPullRequest) -> str:
+def page_of(one: JudgedPullRequest) -> str:
     """Return the path of a pull request's page."""
     return f"/pull-request/{quote(one.repository, safe='/')}/{one.number}"
 

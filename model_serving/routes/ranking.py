@@ -5,7 +5,8 @@ from flask import Blueprint, Response, request
 from model_serving.answers import explanation_json, json_response, ranking_json
 from model_serving.problems import ProblemError, not_ready
 from model_serving.scorer import Champion, Scorer
-from model_serving.verdict_table import ORDERS, Filters, RankedPullRequest, VerdictTable
+from model_serving.verdict_table import ORDERS, Filters, VerdictTable
+from sentinel.judged import JudgedPullRequest
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 500
 MAX_DAYS, MAX_SEARCH_CHARACTERS = 36_500, 200
@@ -47,7 +48,7 @@ def known_verdicts(champion: Champion) -> VerdictTable:
     return champion.verdicts
 
 
-def find_known(champion: Champion, repository: str, number: int) -> RankedPullRequest:
+def find_known(champion: Champion, repository: str, number: int) -> JudgedPullRequest:
     """Return one known pull request; raises a 404."""
     found = known_verdicts(champion).find(repository, number)
     if found is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sentinel.command.printing import print_hanging
 from sentinel.command.ranked_list import LONGEST_TITLE, facts_of, place_in_repository
 from sentinel.command.safe_text import visible
-from sentinel.command.verdicts import Reason, Verdict
+from sentinel.judged import JudgedPullRequest, Reason
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +19,8 @@ REASON_INDENT = 2 + BAR_WIDTH + 9
 SMALLEST_SCORE = 1e-9  # the scale of the histogram is logarithmic
 
 
-def print_explanation(console: "Console", verdict: Verdict, scores: Sequence[float], model_version: str) -> None:
+def print_explanation(console: "Console", verdict: JudgedPullRequest, scores: Sequence[float],
+                      model_version: str) -> None:
     """Print the verdict, its reasons with bars, and the histogram of the repository's scores."""
     from rich.text import Text
 

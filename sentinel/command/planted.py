@@ -7,7 +7,7 @@ from sentinel.command.child import Program, running
 from sentinel.command.data_folder import DataFolder
 from sentinel.command.pipeline import failure_of
 from sentinel.command.stage_status import StageStatus, parse_event
-from sentinel.command.verdicts import Verdict
+from sentinel.judged import JudgedPullRequest
 
 SIMULATED = "simulated:"
 
@@ -22,7 +22,7 @@ def planted_pull_requests(data: DataFolder, environment: Mapping[str, str]) -> d
     return {f"{answer['repository']}#{answer['number']}": answer["kind"] for answer in answers if "kind" in answer}
 
 
-def found_sentence(planted: Mapping[str, str], top: Sequence[Verdict]) -> str:
+def found_sentence(planted: Mapping[str, str], top: Sequence[JudgedPullRequest]) -> str:
     """Say how many planted ones the top of the list holds; `top` is as long as there are planted ones, or longer."""
     found = sum(verdict.name in planted for verdict in top)
     return f"{found} of the {len(planted)} planted oddities are in the top {len(top)} of the list"

@@ -8,7 +8,7 @@ import orjson
 
 from sentinel.command.printing import print_hanging
 from sentinel.command.safe_text import visible
-from sentinel.command.verdicts import Reason, Verdict
+from sentinel.judged import JudgedPullRequest, Reason
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +19,7 @@ LONGEST_TITLE, LONGEST_AUTHOR = 100, 39  # GitHub's own limit of a login
 INDENT, BULLET_INDENT = 5, 7
 
 
-def print_ranked_list(console: "Console", verdicts: Sequence[Verdict]) -> None:
+def print_ranked_list(console: "Console", verdicts: Sequence[JudgedPullRequest]) -> None:
     """Print each pull request with its place, its size and why it is unusual."""
     if not verdicts:
         console.print("no pull request to rank: the history is still too short to know what is usual")
@@ -29,7 +29,7 @@ def print_ranked_list(console: "Console", verdicts: Sequence[Verdict]) -> None:
         console.print()
 
 
-def ranked_lines(place: int, verdict: Verdict) -> Iterator[tuple["Text", int]]:
+def ranked_lines(place: int, verdict: JudgedPullRequest) -> Iterator[tuple["Text", int]]:
     """Yield the lines of one pull request, each with the indent of its continuation."""
     from rich.text import Text
 
@@ -49,13 +49,13 @@ def bullet(reason: Reason) -> "Text":
     return Text.assemble(" " * INDENT, ("• ", "cyan"), visible(reason.sentence))
 
 
-def place_in_repository(verdict: Verdict) -> tuple[str, str]:
+def place_in_repository(verdict: JudgedPullRequest) -> tuple[str, str]:
     """Say how unusual it is, and in which colour."""
     words = f"more unusual than {shown_percentile(verdict.percentile)} % here"
     return (f"{words}, flagged", "yellow") if verdict.is_unusual else (words, "dim")
 
 
-def facts_of(verdict: Verdict) -> str:
+def facts_of(verdict: JudgedPullRequest) -> str:
     """Say who, when and how much, on one line."""
     files = f"{verdict.changed_files:,} file{'' if verdict.changed_files == 1 else 's'}"
     return (f"{visible(verdict.author or 'deleted account', LONGEST_AUTHOR)} · {verdict.opened_at:%Y-%m-%d} · "
@@ -67,7 +67,7 @@ def shown_percentile(percentile: float) -> str:
     return f"{min(percentile, 99.99):.2f}".rstrip("0").rstrip(".")
 
 
-def to_json(verdicts: Sequence[Verdict]) -> str:
+def to_json(verdicts: Sequence[JudgedPullRequest]) -> str:
     """Return the verdicts as a JSON array, for other programs."""
     written = [asdict(verdict) for verdict in verdicts]
     return orjson.dumps(written, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode()

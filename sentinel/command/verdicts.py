@@ -1,62 +1,16 @@
 """The champion's verdicts, read for people."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from io import BytesIO
-from typing import Any
 
 import pyarrow
 import pyarrow.compute
 import pyarrow.parquet
 
 from sentinel.errors import CorruptFileError, NotFoundError
+from sentinel.judged import COLUMNS, JudgedPullRequest, read_row
 from sentinel.object_store import ObjectStore
 from sentinel.verdict_files import champion_version, verdicts_name, versions_with_verdicts
-
-COLUMNS = (
-    "repository", "number", "title", "author", "opened_at", "additions", "deletions", "changed_files", "split",
-    "warm_up", "score", "percentile", "threshold", "is_unusual", "reasons",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One thing that makes a pull request unusual, in plain words."""
-
-    feature: str
-    group: str
-    sentence: str
-    contribution: float  # to the score
-    value: float
-    percentile: float  # 0 to 100, of the value in its repository
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """How unusual one pull request is in its repository."""
-
-    repository: str
-    number: int
-    title: str | None
-    author: str | None
-    opened_at: datetime
-    additions: int
-    deletions: int
-    changed_files: int
-    split: str
-    warm_up: bool
-    score: float  # higher is more unusual
-    percentile: float  # 0 to 100, of the score in its repository
-    threshold: float
-    is_unusual: bool
-    reasons: tuple[Reason, ...]
-
-    @property
-    def name(self) -> str:
-        """Return OWNER/NAME#N."""
-        return f"{self.repository}#{self.number}"
 
 
 class Verdicts:
@@ -72,7 +26,7 @@ class Verdicts:
         n_rows: int = self._table.num_rows
         return n_rows
 
-    def top(self, limit: int, repository: str | None = None) -> list[Verdict]:
+    def top(self, limit: int, repository: str | None = None) -> list[JudgedPullRequest]:
         """Return the most unusual first; those whose history knew too little are left out.
 
         Raises NotFoundError for a repository that has no verdicts.
@@ -80,9 +34,9 @@ class Verdicts:
         table = self._table if repository is None else self._of(repository)
         table = table.filter(pyarrow.compute.invert(table["warm_up"]))
         ranked = table.sort_by([("score", "descending"), ("repository", "ascending"), ("number", "ascending")])
-        return [_to_verdict(row) for row in ranked.slice(0, limit).to_pylist()]
+        return [read_row(row) for row in ranked.slice(0, limit).to_pylist()]
 
-    def find(self, repository: str, number: int) -> Verdict:
+    def find(self, repository: str, number: int) -> JudgedPullRequest:
         """Return the verdict on one pull request; raises NotFoundError."""
         table = self._of(repository)
         rows = table.filter(pyarrow.compute.equal(table["number"], number)).to_pylist()
@@ -90,7 +44,7 @@ class Verdicts:
             numbers = pyarrow.compute.min_max(table["number"]).as_py()
             raise NotFoundError(f"no verdict on {repository}#{number}; {repository} has {table.num_rows:,}, "
                                 f"from #{numbers['min']} to #{numbers['max']}")
-        return _to_verdict(rows[0])
+        return read_row(rows[0])
 
     def scores(self, repository: str) -> list[float]:
         """Return the scores of one repository, warm-up left out, in no order."""
@@ -132,15 +86,6 @@ def read_champions_verdicts(store: ObjectStore) -> Verdicts:
     if missing:
         raise CorruptFileError(f"{store.uri}/{name}: no column {', '.join(missing)}; do `sentinel run` again")
     return Verdicts(version, table)
-
-
-def to_reasons(reasons: Sequence[Mapping[str, Any]] | None) -> tuple[Reason, ...]:
-    """Return reasons from their stored form."""
-    return tuple(Reason(**{name: reason[name] for name in Reason.__slots__}) for reason in reasons or ())
-
-
-def _to_verdict(row: Mapping[str, Any]) -> Verdict:
-    return Verdict(**{**row, "reasons": to_reasons(row["reasons"])})
 
 
 def _natural_order(version: str) -> list[tuple[int, str]]:

@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from ml_training.registry import CHAMPION, Registry
 from model_serving.champion_copy import LAST_ATTEMPT, MODEL
 from model_serving.settings import ServingSettings
+from tests.chaos.flood import flood
 from tests.chaos.processes import wait_until
 from tests.model_serving.conftest import TOKEN, scorer, settings  # noqa: F401  a copied model, made once
 from tests.model_serving.made_up_harbour import pull_request_json
@@ -34,6 +35,10 @@ HEADERS = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}
 OVERLOAD_SECONDS, HEAVY_CLIENTS, HEAVY_ROWS = 20.0, 40, 400
 N_FIRST_ROUNDS = 20
 FIRST_REQUESTS = (("/score", pull_request_json()), ("/readyz", None), ("/model", None), ("/ranking", None))
+N_USUAL_CLIENTS, FLOOD_TIMES, USUAL_SECONDS = 40, 10, 5.0
+LINES = ["POST /score HTTP/1.1", "Host: a", *(f"{name}: {text}" for name, text in HEADERS.items()),
+         f"Content-Length: {len(BODY)}", "", ""]
+REQUEST = "\r\n".join(LINES).encode() + BODY
 HEAVY = orjson.dumps([pull_request_json(number) for number in range(900, 900 + HEAVY_ROWS)])
 
 
@@ -139,6 +144,26 @@ def test_far_too_much_load_is_turned_away_early_and_passes(run_scorer, seen):
          seconds=round(recovered, 1), p95_ms_before_and_after=[p(before.seconds, 95), p(after.seconds, 95)])
     assert {200, 503} == set(statuses) and None not in retry_after
     assert {200: 400} == after.statuses
+    assert running.process.poll() is None and recovered < 20
+
+
+def test_flood_of_single_requests_is_answered_in_part_and_passes(run_scorer, seen):
+    running = run_scorer(api_token=SecretStr(TOKEN), max_wait_seconds=0.25)
+    address = running.address
+    port = int(address.rpartition(":")[2])
+    before = measure(address)
+    usual = flood(port, REQUEST, N_USUAL_CLIENTS, USUAL_SECONDS)
+    flooded = flood(port, REQUEST, N_USUAL_CLIENTS * FLOOD_TIMES, OVERLOAD_SECONDS)
+    began = time.monotonic()
+    wait_until(lambda: p(measure(address, 50).seconds or [60.0, 60.0], 95) < 2 * p(before.seconds, 95) + 20, 60)
+    recovered = time.monotonic() - began
+
+    goodput = flooded.statuses[200] / OVERLOAD_SECONDS / (usual.statuses[200] / USUAL_SECONDS)
+    seen(answers=dict(flooded.statuses), answered_of_what_is_possible=round(goodput, 2),
+         accepted_p99_ms_before_and_during=[p(usual.seconds, 99), p(flooded.seconds, 99)],
+         retry_after=sorted(map(str, flooded.retry_after)), seconds=round(recovered, 1))
+    assert {200, 503} == set(flooded.statuses) and None not in flooded.retry_after
+    assert goodput > 0.1
     assert running.process.poll() is None and recovered < 20
 
 

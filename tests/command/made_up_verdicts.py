@@ -7,10 +7,10 @@ from io import BytesIO
 import pyarrow
 import pyarrow.parquet
 
-from sentinel.command.verdicts import Reason, Verdict
+from sentinel.judged import JudgedPullRequest, Reason
 
 REASON = Reason("undo_surprise", "moment", "undoes a recent change", 7.5, 6.0, 99.7)
-VERDICT = Verdict(
+VERDICT = JudgedPullRequest(
     repository="octo/harbour", number=7, title="Revert the lock", author="ada",
     opened_at=datetime(2026, 3, 1, tzinfo=UTC), additions=1200, deletions=3, changed_files=1,
     split="test", warm_up=False, score=9.5, percentile=99.999, threshold=4.0, is_unusual=True,

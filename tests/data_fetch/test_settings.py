@@ -47,7 +47,7 @@ def test_app_is_given_whole_or_not_at_all(environment, missing):
     assert "42" == load_settings(DataFetchSettings).github_app_id
     environment.delenv(missing)
 
-    with pytest.raises(SettingsError, match="a github app needs all three") as caught:
+    with pytest.raises(SettingsError, match="a GitHub App needs all three: SENTINEL_GITHUB_APP_ID") as caught:
         load_settings(DataFetchSettings)
 
     assert "secret" not in str(caught.value)
@@ -82,3 +82,12 @@ def test_help_teaches_by_example():
     assert all(word in text for word in ("pallets/*", "--since 2026-01-31", "--full", "GITHUB_TOKEN", "MONGODB_URI",
                                          "exit codes"))
     assert max(map(len, text.splitlines())) <= 120
+
+
+def test_settings_that_a_message_names_keep_their_capitals(monkeypatch):
+    """Somebody will copy the name."""
+    monkeypatch.setenv("MONGODB_URI", "mongodb://127.0.0.1:1")
+
+    with pytest.raises(SettingsError, match="name at least one, or a repository in SENTINEL_REPOSITORIES") as caught:
+        load_settings(DataFetchSettings)
+    assert "Value error" not in str(caught.value)

@@ -12,7 +12,7 @@ from delivery.image_tree import find_image_tree
 from delivery.publish_digest import publish_release
 from delivery.registry import find_digest
 from delivery.release import look, plan
-from delivery.signature import read_claims
+from delivery.signature import Claim, read_claims, sign
 from delivery.staging import change_staging
 from delivery.update_base import pin_bases
 from delivery.write_digest import Release
@@ -152,6 +152,21 @@ def test_words_of_a_registry_tell_who_can_mend_it(monkeypatch, tmp_path, says, k
 
     with pytest.raises(kind) as caught:
         find_digest("h/n:t")
+    assert kind is type(caught.value)
+
+
+@pytest.mark.parametrize("says, kind, advice", [
+    ("PUT https://h/v2/n: unexpected status code 507 Insufficient Storage", FixNeededError, "remove old images"),
+    ("Post https://rekor.sigstore.dev: context deadline exceeded", UnavailableError, "goes on from there"),
+])
+def test_image_that_could_not_be_signed_is_told_by_why(monkeypatch, tmp_path, says, kind, advice):
+    """A signature is kept in the registry, which may be full by then."""
+    (tmp_path / "cosign").write_text(f"#!/bin/sh\necho '{says}' >&2\nexit 1\n")
+    (tmp_path / "cosign").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+
+    with pytest.raises(kind, match=f"n@sha256:1 is pushed but not signed: .*{advice}") as caught:
+        sign("h/n@sha256:1", Claim("data-fetch", "1" * 40, "2" * 40), ())
     assert kind is type(caught.value)
 
 

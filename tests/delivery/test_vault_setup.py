@@ -159,6 +159,8 @@ def test_dry_run_prints_and_asks_nothing(vault, capsys):
 @pytest.mark.parametrize("trouble, code, words", [
     ((403, {"errors": ["permission denied"]}), 2, "log in as such an operator"), (SEALED, 75, "Vault is sealed"),
     ((400, {"errors": ["unknown"]}), 2, "correct the command's options"),
+    ((400, {"errors": ["open /var/run/secrets/kubernetes.io/serviceaccount/ca.crt: no such file or directory"]}), 2,
+     "it runs outside of the cluster"),
 ])
 def test_refusal_is_told_with_its_exit_code(vault, capsys, trouble, code, words):
     vault.trouble = trouble

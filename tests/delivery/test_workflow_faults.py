@@ -2,6 +2,7 @@
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +64,36 @@ def test_cancelled_run_is_simply_run_again(delivered, where, builds_again):
     assert "success" == jobs["stage/write"].result, said(jobs)
     assert builds_again == (delivered.built() == [STAGE])
     assert in_registry(delivered) == digests(delivered) != before
+
+
+@pytest.mark.parametrize("when", ["pre-receive", "post-receive"])
+def test_run_cancelled_while_it_pushes_the_digest_is_simply_run_again(delivered, when):
+    """Before the server has it, or when it has it and did not say so yet; nothing of the run is left behind."""
+    before = digests(delivered)
+    event = delivered.merge(change(STAGE))
+    hook, pid = delivered.hosted.server / "hooks" / when, delivered.folder / "pid"
+    hook.write_text(f"#!/bin/sh\necho $$ > {pid}\ntouch {delivered.folder}/hangs\nexec sleep 1000\n")
+    hook.chmod(0o755)
+    cancelled = cancelled_run(delivered, event, "")
+    assert ("success", "failure") == (cancelled["stage/release"].result, cancelled["stage/write"].result)
+    assert (before == digests(delivered)) is (when == "pre-receive")
+    assert not runs(pid.read_text().strip())
+    hook.unlink()
+    delivered.built()
+
+    jobs = delivered.again(STAGE)
+
+    assert "failure" not in {job.result for job in jobs.values()}, said(jobs)
+    assert [] == delivered.built()
+    assert in_registry(delivered) == digests(delivered) != before
+
+
+def runs(pid: str) -> bool:
+    """Tell whether a process still does something; one that ended has no command, until it is forgotten."""
+    try:
+        return bool(Path("/proc", pid, "cmdline").read_bytes())
+    except OSError:
+        return False
 
 
 def cancelled_run(made: Trial, event: Event, where: str) -> dict[str, Job]:

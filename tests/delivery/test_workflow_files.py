@@ -149,11 +149,14 @@ def test_check_of_a_promotion_runs_on_every_pull_request_to_main():
     assert "if" not in jobs(ROOT / ".github/workflows/promote.yml")["promotion"]
 
 
-def test_newer_versions_are_looked_for_wherever_something_is_pinned_and_after_a_week():
-    updates = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text("utf-8"))["updates"]
-    folders = {one["package-ecosystem"]: one.get("directories", [one.get("directory")]) for one in updates}
-    with_dockerfile = sorted(f"/{path.parent.name}" for path in ROOT.glob("*/Dockerfile"))
+@pytest.mark.parametrize("address", [
+    "git@github.com:octo/sentinel.git", "https://github.com/octo/sentinel.git", "https://github.com/octo/sentinel/",
+    "ssh://git@github.com/octo/sentinel",
+])
+def test_promotion_checked_on_a_laptop_wants_the_signature_that_the_workflow_makes(monkeypatch, address):
+    """Without the repository's name no image would seem to be signed."""
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    for name, value in {"COUNT": "1", "KEY_0": "remote.origin.url", "VALUE_0": address}.items():
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
 
-    assert {"github-actions": ["/"], "pip": ["/"], "docker-compose": ["/"]}.items() <= folders.items()
-    assert with_dockerfile == sorted(folders["docker"])
-    assert not [one["package-ecosystem"] for one in updates if one["cooldown"]["default-days"] < 7]
+    assert "=https://github.com/octo/sentinel/.github/workflows/stage.yml@" in dry_run("check-promotion", "")

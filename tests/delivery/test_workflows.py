@@ -155,6 +155,28 @@ def test_branch_and_title_that_are_commands_stay_text(delivered, words):
     assert not canary.exists()
 
 
+@pytest.mark.parametrize("branch", ["$(touch${IFS}canary)", "`touch${IFS}canary`", "x;touch${IFS}canary;'\"&|>canary"])
+def test_branch_whose_name_really_is_a_command_is_tested_and_not_promoted(delivered, branch):
+    """Git allows these names on the server too."""
+    delivered.git("checkout", "--quiet", "-B", branch, "origin/staging")
+    (delivered.laptop / FOLDERS[STAGE] / "x.py").write_text('"""Change."""\n')
+    delivered.git("add", "--all")
+    delivered.git("commit", "--quiet", "--message", "$(touch canary)")
+    delivered.git("push", "--quiet", "origin", f"HEAD:refs/heads/{branch}")
+    event = delivered.pull_request("HEAD", head_branch=branch, title=branch)
+
+    tried = delivered.run(replace(event, base="staging", changed=(f"{FOLDERS[STAGE]}/x.py",)))
+    promotion = delivered.promote(event)
+    by_hand = run_workflow(delivered.hosted, delivered.workflow(STAGE),
+                           Event("workflow_dispatch", f"refs/heads/{branch}", event.sha))
+
+    assert "success" == tried[STAGE]["stage/try"].result, said(tried[STAGE])
+    assert "failure" == promotion.result
+    assert "is not on the branch staging" in promotion.said and "merge it there first" in promotion.said
+    assert ("success", "skipped") == (by_hand["stage/test"].result, by_hand["stage/write"].result), said(by_hand)
+    assert [] == list(delivered.folder.rglob("canary*"))
+
+
 # Promotion.
 
 

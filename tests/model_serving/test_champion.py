@@ -4,6 +4,7 @@ import socket
 import warnings
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 
 from ml_training.registry import CHAMPION, Registry
@@ -43,6 +44,27 @@ def test_reloading_takes_the_champion_over_and_says_why_where_it_cannot(settings
 
     assert (200, True) == (first.status_code, first.json["took_over"]), first.json
     assert 503 == missing.status_code and "another" in missing.json["detail"]
+
+
+def test_champion_that_the_watch_loads_first_took_over_as_well(
+    settings: ServingSettings, scorer: Scorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content = scorer.folder.read(scorer.champion.facts, MODEL)
+    own = settings.model_copy(update={"champion_folder": tmp_path / "champion", "api_token": SecretStr(TOKEN),
+                                      "mlflow_tracking_uri": f"sqlite:///{tmp_path / 'mlflow.db'}"})
+    watched = Scorer(own.champion_folder)
+    client = create_app(watched, own).test_client()
+    register(own, content)
+
+    def refresh_and_watch(settings: ServingSettings) -> Attempt | None:
+        attempt = refresh(settings)
+        watched.load_newer()
+        return attempt
+
+    monkeypatch.setattr("model_serving.routes.operations.refresh", refresh_and_watch)
+
+    answers = [client.post("/model/reload", headers={"Authorization": f"Bearer {TOKEN}"}).json for _ in range(2)]
+    assert [True, False] == [answer["took_over"] for answer in answers], answers
 
 
 def test_an_mlflow_that_hangs_is_waited_for_until_the_budget_ends(settings: ServingSettings, tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from flask.testing import FlaskClient
 
 from model_serving.app import create_app
 from model_serving.champion_copy import CURRENT, MODEL, Attempt, ChampionFolder
-from model_serving.load import Load
 from model_serving.refresh import must_look_first
 from model_serving.scorer import Scorer, load_champion
 from model_serving.settings import ServingSettings
+from model_serving.turns import Turns
 from sentinel.object_store import open_object_store
 from tests.model_serving.conftest import TOKEN
 from tests.model_serving.made_up_harbour import publish_harbour, pull_request_json
@@ -207,9 +207,9 @@ def test_an_unfinished_copy_is_never_the_one_in_use(own_copy: ServingSettings) -
 
 
 def test_an_overloaded_worker_turns_posts_away_early(scorer: Scorer, settings: ServingSettings) -> None:
-    load = Load()
-    client = create_app(scorer, settings, load=load).test_client()
-    load.wait_seconds = settings.max_wait_seconds + 1
+    turns = Turns()
+    client = create_app(scorer, settings, turns=turns).test_client()
+    turns.wait_seconds = settings.max_wait_seconds + 1
 
     answer = client.post("/score", json=pull_request_json())
 

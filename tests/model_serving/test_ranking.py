@@ -5,7 +5,7 @@ import re
 from flask.testing import FlaskClient
 
 from model_serving.scorer import Scorer
-from sentinel.verdict import Reason
+from sentinel.judged import Reason
 from tests.model_serving.made_up_harbour import HARBOUR, N_PULL_REQUESTS, ODD_NUMBER, PIER
 
 

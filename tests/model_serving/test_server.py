@@ -21,6 +21,9 @@ from tests.model_serving.made_up_harbour import pull_request_json
 from tests.model_serving.made_up_model import copy_model
 from tests.model_serving.running_scorer import PATIENCE_SECONDS, RunningScorer
 
+N_AT_ONCE = 200
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+
 
 @pytest.fixture
 def running(settings: ServingSettings, tmp_path: Path) -> Iterator[RunningScorer]:
@@ -63,6 +66,24 @@ def test_slow_clients_do_not_stop_others_and_a_killed_worker_is_replaced(running
         one.close()
     assert 130 == running.stop(signal.SIGINT)
     assert [] == running.left_behind()
+
+
+def test_client_with_a_hundred_requests_at_once_waits_its_turn(settings: ServingSettings, tmp_path: Path) -> None:
+    scorer = RunningScorer(settings.model_copy(update={"workers": 1}), tmp_path)
+    try:
+        port = int(scorer.address.rpartition(":")[2])
+        many, one = (socket.create_connection(("127.0.0.1", port)) for _ in range(2))
+        with many, one:
+            one.sendall(HEALTH)
+            one.recv(4096)  # both are accepted
+            many.sendall(HEALTH * N_AT_ONCE)
+            many.recv(1)  # the first answer begins
+            one.sendall(HEALTH)
+            one.recv(4096)
+            answered = _received(many).count(b"HTTP/1.1 200")
+        assert answered < N_AT_ONCE / 2
+    finally:
+        scorer.kill()
 
 
 def test_workers_are_replaced_though_the_copy_that_the_master_loaded_is_gone(
@@ -145,3 +166,11 @@ def test_a_copying_process_whose_scorer_has_ended_already_ends_too(settings: Ser
                              env={**os.environ, **environment_of(settings)})
 
     assert -signal.SIGKILL == copying.returncode
+
+
+def _received(connection: socket.socket) -> bytes:
+    """Return what has come so far."""
+    try:
+        return connection.recv(10_000_000, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return b""

@@ -9,9 +9,11 @@ import pytest
 from pydantic import SecretStr
 
 from sentinel.pull_request import PullRequestRecord
+from sentinel.sources.github import client as github_client
 from sentinel.sources.github import open_github_at
 from sentinel.sources.page import Cursor, RejectedRecord
 from sentinel.sources.simulated import FaultPlan, SimulatedGitHub, make_simulated_github, serve
+from tests.patience import PATIENCE_SECONDS
 
 HARBOUR = "saltmarsh/harbour"
 TOKEN = "ghp_" + "simulated0" * 4
@@ -69,6 +71,13 @@ class Reader:
             record.pull_request.key: record
             for repository in self.github.repositories.values() for record in repository.records()
         }
+
+
+@pytest.fixture(autouse=True)
+def patient_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a machine that stands still be no silence of GitHub: the network's time-outs know no clock of ours."""
+    monkeypatch.setattr(github_client, "CONNECT_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(github_client, "SILENCE_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.fixture

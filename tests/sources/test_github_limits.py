@@ -7,6 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from sentinel.errors import PermissionDeniedError, SettingsError, UnavailableError
+from sentinel.sources.github import client as github_client
 from sentinel.sources.github import limits, open_github_at
 from sentinel.sources.github.client import open_client
 from sentinel.sources.github.limits import HttpAnswer, check_errors, find_wait
@@ -192,3 +193,11 @@ def test_unreachable_github_ends_with_75(free_port):
     with pytest.raises(UnavailableError, match="ConnectError"):
         with open_github_at(f"http://127.0.0.1:{free_port}", SecretStr(TOKEN), 0.05, [HARBOUR], "test:") as source:
             list(source.pages(lambda repository: None))
+
+
+def test_github_that_says_nothing_is_given_up_within_the_budget(serve_github, monkeypatch):
+    monkeypatch.setattr(github_client, "SILENCE_SECONDS", 1.0)
+    reader = serve_github(3, FaultPlan(latency_seconds=30))
+
+    with pytest.raises(UnavailableError, match="GitHub was silent for 1 s"):
+        reader.run(budget_seconds=3)
