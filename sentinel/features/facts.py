@@ -23,6 +23,10 @@ PROMISES_OF_TEXT = frozenset({
     "doc", "docs", "documentation", "typo", "typos", "readme", "comment", "comments", "spelling", "grammar",
     "whitespace", "formatting", "changelog", "translation", "translations", "wording", "lint", "cosmetic",
 })
+WORDS_OF_MACHINERY = frozenset({  # whoever names it promises more than text
+    "ci", "build", "config", "configuration", "linter", "pipeline", "rule", "rules", "script", "scripts", "setting",
+    "settings", "setup", "tooling", "workflow", "workflows",
+})
 SHELL_SIGN = re.compile(r"[$`;|&<>]")  # one of these, or "base64", is in all that SHELL_TEXT finds
 SHELL_TEXT = re.compile(r"\$\(|\$\{|`[^`]*\||;\s*\w+\s|\|\s*(?:ba)?sh\b|&&|\|\||base64|[<>]\(")
 BRANCH_FORM = re.compile(r"[A-Za-z]+")
@@ -107,8 +111,13 @@ class Facts:
 
     @property
     def effective_lines(self) -> int:
-        """Return the lines of code, configuration and binary files, and one more for each of these."""
-        return sum([lines + 1 for path, lines in zip(self.paths, self.lines) if path.kind in EFFECTIVE_KINDS])
+        """Return the lines of code, configuration and binary files, and one more for each of these.
+
+        Where the title names configuration or build, these do not count: they are no surprise to its reader.
+        """
+        is_named = not self.title_words.isdisjoint(WORDS_OF_MACHINERY)
+        return sum([lines + 1 for path, lines in zip(self.paths, self.lines) if path.kind in EFFECTIVE_KINDS
+                    and not (is_named and (path.sensitive is not None or path.kind == "config"))])
 
     @property
     def content(self) -> Content | None:

@@ -197,6 +197,14 @@ def test_a_title_that_promises_text_over_code_is_noticed() -> None:
     assert 0.0 == feature(usual(), opened(121, title="Fix typo"), "promise_surprise")
 
 
+def test_a_title_that_names_settings_hides_no_settings_but_still_code() -> None:
+    settings, code = ChangedFile("quay.toml", additions=20), ChangedFile("src/quay.py", additions=20)
+
+    assert feature(usual(), opened(121, title="Fix lint", files=(settings,)), "promise_surprise") > 3.0
+    assert 0.0 == feature(usual(), opened(121, title="Update lint settings", files=(settings,)), "promise_surprise")
+    assert feature(usual(), opened(121, title="Update lint settings", files=(code,)), "promise_surprise") > 3.0
+
+
 def test_a_name_that_looks_like_a_known_one_is_noticed() -> None:
     history = folded(*(opened(n, "lilo-build") for n in range(5)))
 
