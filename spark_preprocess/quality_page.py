@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from html import escape
 
 from sentinel.features import CATALOGUE
+from sentinel.features.feature import count_in_words
 from spark_preprocess.quality import LEAST_ROWS, QualityReport
 
 SHOWN_REPOSITORIES = 100
@@ -19,7 +20,7 @@ def to_html(report: QualityReport) -> str:
     return "".join((
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>',
         f"<h1>{title}</h1>",
-        f"<p>{report.features.n_rows:,} pull requests of {len(report.repositories):,} repositories.</p>",
+        f"<p>{report.features.n_rows:,} pull requests of {count_in_words(len(report.repositories), 'repository')}.</p>",
         _findings(report),
         "<h2>Features</h2>", _table(
             ("feature", "group", "unknown", "lowest", "highest", "expected", "outside", "infinite"), _features(report)),

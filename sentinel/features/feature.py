@@ -87,5 +87,5 @@ def count_in_words(count: float, unit: str) -> str:
 
 
 def plural_of(unit: str) -> str:
-    """Write "files", "dependencies"."""
-    return f"{unit[:-1]}ies" if unit.endswith("cy") else f"{unit}s"
+    """Write "files", "dependencies", "repositories"."""
+    return f"{unit[:-1]}ies" if unit.endswith(("cy", "ry")) else f"{unit}s"

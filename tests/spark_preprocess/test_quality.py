@@ -139,6 +139,7 @@ def test_page_escapes_what_comes_from_outside_and_closes_its_tags():
     assert name not in page
     assert 3 == page.count("&lt;script&gt;")
     assert Balance().of(page) == []
+    assert "pull requests of 1 repository." in page
 
 
 def test_report_is_published_before_a_hard_finding_stops_the_run(tmp_path):
