@@ -32,7 +32,8 @@ import orjson
 
 CONSTANTS = ("bare", "constant")
 APPLICATIONS = (*CONSTANTS, "score")
-CLASSES = ("sync", "gthread", "gevent")
+OURS = "model_serving.worker.FairWorker"
+CLASSES = ("sync", "gthread", "gevent", OURS)
 CONNECTIONS, SLOW_CLIENTS = 32, (0, 16, 256)
 N_FILES = 30
 UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
@@ -55,7 +56,7 @@ def measure_http(given: argparse.Namespace, payload: bytes) -> None:
     """Compare requests/s and p99 of POST /score with those of the constants."""
     rounds: dict[str, list[tuple[float, float, float]]] = {name: [] for name in APPLICATIONS}
     with ExitStack() as stack:
-        servers = {name: stack.enter_context(running(given, name, "gevent", payload)) for name in APPLICATIONS}
+        servers = {name: stack.enter_context(running(given, name, OURS, payload)) for name in APPLICATIONS}
         for _ in range(given.rounds):
             for name, server in servers.items():
                 rounds[name].append(load(server, payload, given.seconds))
@@ -79,7 +80,7 @@ def measure_workers(given: argparse.Namespace, payload: bytes) -> None:
             with running(given, "score", worker_class, payload) as server, slow_clients(server.address, n_slow):
                 per_second, p99, cpu = load(server, payload, given.seconds)
                 cells.append(f"{n_slow} slow: {per_second:5,.0f}/s p99 {p99 * 1e3:,.0f} ms {cpu * 1e6:,.0f} µs")
-        print(f"  {worker_class:8} {'   '.join(cells)}")
+        print(f"  {worker_class.rpartition('.')[2]:10} {'   '.join(cells)}")
 
 
 def measure_batch(given: argparse.Namespace, payload: bytes) -> None:
@@ -89,7 +90,7 @@ def measure_batch(given: argparse.Namespace, payload: bytes) -> None:
     with gzip.open(given.pull_requests) as lines:
         batch = b"".join(line for line, _ in zip(lines, range(BATCH)))
     count = batch.count(b"\n")
-    with running(given, "score", "gevent", payload) as server:
+    with running(given, "score", OURS, payload) as server:
         ask(server.address, "/score/batch", batch, "application/x-ndjson")
         began, cpu_before = time.perf_counter(), server.cpu_seconds()
         threads = [threading.Thread(target=ask, args=(server.address, "/score/batch", batch, "application/x-ndjson"))
@@ -266,7 +267,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--serve", choices=APPLICATIONS, help=argparse.SUPPRESS)
-    parser.add_argument("--worker-class", default="gevent", help=argparse.SUPPRESS)
+    parser.add_argument("--worker-class", default=OURS, help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
 

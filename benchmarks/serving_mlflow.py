@@ -25,7 +25,7 @@ import mlflow.pyfunc
 import numpy as np
 import onnxruntime
 import orjson
-from serving import ask, find_pull_request, run_wrk, running, wait_until
+from serving import OURS, ask, find_pull_request, run_wrk, running, wait_until
 
 from model_serving.champion_copy import MODEL, ChampionFolder
 from sentinel.model import INPUT, OUTPUTS
@@ -56,7 +56,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings(action="ignore"):
         mlflow.pyfunc.save_model(f"{scratch}/wrapped", python_model=Wrapped(), pip_requirements=[],
                                  artifacts={"graph": str(folder.folder / facts.name / MODEL)})
-        with served(f"{scratch}/wrapped", row) as address, running(given, "score", "gevent", payload) as scorer:
+        with served(f"{scratch}/wrapped", row) as address, running(given, "score", OURS, payload) as scorer:
             for _ in range(given.rounds):
                 theirs, ours = (_load(address, row, given.seconds, "/invocations"),
                                 _load(scorer.address, payload, given.seconds, "/score"))
