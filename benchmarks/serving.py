@@ -187,7 +187,7 @@ def serve(given: argparse.Namespace) -> None:
 
     configure_logs("model_serving")
     listener = socket.create_server(("127.0.0.1", given.port))
-    settings = ServingSettings(mlflow_tracking_uri="sqlite:///none", object_store_uri="file:///none",
+    settings = ServingSettings(mlflow_tracking_uri="http://127.0.0.1:9", object_store_uri="file:///none",
                                champion_folder=given.champion, refresh_seconds=1e9)
     with tempfile.TemporaryDirectory() as metrics:
         scorer = Scorer(settings.champion_folder)
