@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -25,18 +25,14 @@ from sentinel.history.replay import ReplayedRow, replay_features
 from sentinel.logs import Progress
 from sentinel.pull_request import PullRequestRecord
 from sentinel.settings import load_settings
-from sentinel.sources.in_order import read_records
+from sentinel.sources.in_order import Order, in_order, read_records
 from sentinel.stage import exit_with, run_stage
-
-Order = Literal["opened", "source"]
 
 
 def backtest(records: Iterable[PullRequestRecord], order: Order, settings: Hyperparameters,
              model: RollingModel | None = None) -> Iterator[dict[str, Any]]:
     """Yield one line per pull request, in the order of the replay; `index` is its place in the source, from 0."""
-    indexed = list(enumerate(records))
-    if order == "opened":
-        indexed.sort(key=lambda entry: (entry[1].pull_request.opened_at, entry[0]))
+    indexed = in_order(records, order)
     model, waiting = model or RollingModel(settings), list[ReplayedRow]()
     progress = Progress("backtest", "pull requests", len(indexed))
     for row in replay_features(indexed):

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from sentinel.command.folded_features import Order
     from sentinel.command.stored_features import StoredVector
+    from sentinel.sources.in_order import Order
 
 HEIGHTS = "·▁▂▃▄▅▆▇█"
 N_BARS = 12

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from typing import Literal
 
 import numpy as np
 
@@ -11,12 +10,10 @@ from sentinel.errors import NotFoundError
 from sentinel.features import FEATURE_NAMES
 from sentinel.history.replay import ReplayedRow, replay_features
 from sentinel.pull_request import PullRequestRecord
-from sentinel.sources.in_order import read_records
+from sentinel.sources.in_order import Order, in_order, read_records
 
 COMPARED = 1_000  # earlier ones of the same repository
 SHA = re.compile(r"[0-9a-f]{7,40}")
-
-Order = Literal["opened", "source"]
 
 
 def fold_vector(source: str, name: str, order: Order) -> StoredVector:
@@ -24,9 +21,7 @@ def fold_vector(source: str, name: str, order: Order) -> StoredVector:
 
     Raises NotFoundError where there is none.
     """
-    indexed = list(enumerate(read_records(source)))
-    if order == "opened":
-        indexed.sort(key=lambda entry: (entry[1].pull_request.opened_at, entry[0]))
+    indexed = in_order(read_records(source), order)
     place = next((place for place, (_, record) in enumerate(indexed) if is_named(record, name.lower())), None)
     if place is None:
         raise NotFoundError(f"{source}: none of its {len(indexed):,} records is {name}; expected OWNER/NAME#N, or at "

@@ -1,9 +1,10 @@
-"""Records of a source in its own order, for a replay."""
+"""Records of a source in the order of time, for a replay."""
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr
 
@@ -11,6 +12,8 @@ from sentinel.errors import CorruptFileError, DataUnusableError, NotFoundError
 from sentinel.pull_request import PullRequestRecord, parse_json_line, parse_pull_request
 from sentinel.settings import Settings, load_settings
 from sentinel.sources.kinds import open_source
+
+Order = Literal["opened", "source"]
 
 JSON_LINES, GZIP_MAGIC = "jsonl:", b"\x1f\x8b"
 
@@ -45,6 +48,14 @@ def read_records(uri: str) -> Iterator[PullRequestRecord]:
                 if record.pull_request.key not in seen:
                     seen.add(record.pull_request.key)
                     yield record
+
+
+def in_order(records: Iterable[PullRequestRecord], order: Order) -> list[tuple[int, PullRequestRecord]]:
+    """Return each record with its place in the source, from 0: by time of opening, or as the source has them."""
+    indexed = list(enumerate(records))
+    if order == "opened":
+        indexed.sort(key=lambda entry: (entry[1].pull_request.opened_at, entry[0]))
+    return indexed
 
 
 def _read_lines(path: Path) -> Iterator[PullRequestRecord]:
